@@ -1,0 +1,70 @@
+/*
+ * Who may do what: reads SAS tokens and client certificates, and says what they open. Called by
+ * every protocol; holds no connection. Secrets and tokens never reach a log or a sentence.
+ *
+ * Token validity is judged on the machine's clock unless `tokens_follow_hub` is set, with five
+ * minutes of grace for clocks that differ.
+ *
+ * Sources: learn.microsoft.com, "Control access to IoT Hub with shared access signatures" and
+ * "Authenticate identities with X.509 certificates".
+ */
+#ifndef DEVICEBOUND_PROTOCOLS_AUTH_AUTH_H
+#define DEVICEBOUND_PROTOCOLS_AUTH_AUTH_H
+
+#include "store/hub.h"
+
+struct x509_st;
+struct auth;
+
+struct auth_options {
+    const char *const *host_names; /* names and addresses the hub answers to; NULL-terminated */
+    bool lenient; /* signatures are not checked, unknown devices are registered on first contact */
+};
+
+/* Borrows the hub, copies the names. Returns owned. */
+struct auth *auth_create(struct hub *hub, const struct auth_options *options);
+void auth_free(struct auth *auth);
+
+#define AUTH_CLOCK_SKEW DURATION_MINUTES(5)
+
+/* What a verified token or certificate opens. A value; holds no secret. */
+struct auth_grant {
+    unsigned permissions; /* enum permission */
+    char policy[65]; /* "" when a device's own key or certificate gave it */
+    char device_id[DEVICE_ID_MAX + 1]; /* of a device's own key or certificate, else "" */
+    char scope[2 * DEVICE_ID_MAX +
+               32]; /* decoded path of the audience: "", "/devices", "/devices/d1" */
+    struct instant expires; /* `se`, without grace; INSTANT_NEVER for certificates */
+};
+
+/* Verifies a SAS token: form, audience host, key holder, signature, expiry. `addressed`: the device
+ * a request is about, for tokens without `skn` whose audience names none; may be NULL. `now` is the
+ * machine's. Errors: IOT_HUB_UNAUTHORIZED_ACCESS for everything that is wrong with the token (the
+ * sentence says what, for the log and for CBS), DEVICE_NOT_FOUND when a well-formed token names a
+ * device that is not registered. */
+enum hub_code auth_read_token(struct auth *auth, struct text token, const char *addressed,
+    struct instant now, struct auth_grant *grant, struct hub_error *error);
+
+/* Verifies a device's certificate: thumbprint, or chain and common name, as it is registered.
+ * Errors as above. */
+enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certificate,
+    bool chain_is_trusted, const char *device_id, struct instant now, struct auth_grant *grant,
+    struct hub_error *error);
+
+/* Whether the grant has the permission hub-wide: its audience is the hub itself (a longer path than
+ * `path` does not open it). Errors: IOT_HUB_UNAUTHORIZED_ACCESS. */
+enum hub_code auth_authorize_service(const struct auth_grant *grant, enum permission permission,
+    const char *path, struct hub_error *error);
+
+/* Whether the grant may act as the device, and the device exists and is enabled. Errors:
+ * IOT_HUB_UNAUTHORIZED_ACCESS, DEVICE_NOT_FOUND. */
+enum hub_code auth_authorize_device(struct auth *auth, const struct auth_grant *grant,
+    const char *device_id, struct hub_error *error);
+
+/* True when the grant's time, grace included, is over at `now` (the machine's). */
+bool auth_grant_is_over(const struct auth_grant *grant, struct instant now);
+
+/* True when `host` (a port is cut, case is ignored) is a name of this hub. */
+bool auth_knows_host(const struct auth *auth, struct text host);
+
+#endif
