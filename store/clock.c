@@ -1,0 +1,117 @@
+#include "store/clock.h"
+
+#include "store/memory.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+struct clock {
+    bool frozen;
+    struct instant stands_at; /* while frozen */
+    struct duration offset; /* from the machine's clock, while it runs */
+};
+
+struct instant instant_add(struct instant at, struct duration by)
+{
+    struct instant sum;
+    if (__builtin_add_overflow(at.us, by.us, &sum.us)) {
+        sum.us = by.us > 0 ? INT64_MAX : INT64_MIN;
+    }
+    return sum;
+}
+
+struct duration instant_since(struct instant later, struct instant earlier)
+{
+    struct duration span;
+    if (__builtin_sub_overflow(later.us, earlier.us, &span.us)) {
+        span.us = later.us > earlier.us ? INT64_MAX : INT64_MIN;
+    }
+    return span;
+}
+
+struct instant instant_min(struct instant a, struct instant b)
+{
+    return a.us < b.us ? a : b;
+}
+
+bool instant_is_never(struct instant at)
+{
+    return at.us == INT64_MAX;
+}
+
+int instant_compare(struct instant a, struct instant b)
+{
+    return (a.us > b.us) - (a.us < b.us);
+}
+
+struct clock *clock_create(void)
+{
+    return memory_allocate(sizeof(struct clock));
+}
+
+struct clock *clock_create_frozen(struct instant start)
+{
+    struct clock *clock = clock_create();
+    clock->frozen = true;
+    clock->stands_at = start;
+    return clock;
+}
+
+void clock_free(struct clock *clock)
+{
+    free(clock);
+}
+
+struct instant clock_now(const struct clock *clock)
+{
+    return clock->frozen ? clock->stands_at : instant_add(clock_machine_now(), clock->offset);
+}
+
+void clock_set(struct clock *clock, struct instant to)
+{
+    clock->stands_at = to;
+    clock->offset = instant_since(to, clock_machine_now());
+}
+
+void clock_advance(struct clock *clock, struct duration by)
+{
+    clock_set(clock, instant_add(clock_now(clock), by));
+}
+
+void clock_freeze(struct clock *clock)
+{
+    clock->stands_at = clock_now(clock);
+    clock->frozen = true;
+}
+
+void clock_resume(struct clock *clock)
+{
+    if (clock->frozen) {
+        clock->offset = instant_since(clock->stands_at, clock_machine_now());
+        clock->frozen = false;
+    }
+}
+
+bool clock_is_frozen(const struct clock *clock)
+{
+    return clock->frozen;
+}
+
+struct duration clock_offset(const struct clock *clock)
+{
+    return clock->frozen ? instant_since(clock->stands_at, clock_machine_now()) : clock->offset;
+}
+
+struct instant clock_machine_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (struct instant){(int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000};
+}
+
+int64_t clock_monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
