@@ -48,7 +48,7 @@ enum journal_event {
 #undef JOURNAL_ENUMERATOR
 };
 
-/* Texts that do not apply are NULL, numbers 0. While noting, texts are borrowed and copied. */
+/* Texts that do not apply are NULL, numbers 0. Device, message id and reason are copied. */
 struct journal_entry {
     uint64_t id; /* rising from 1; given by the journal */
     struct instant at;
@@ -56,7 +56,7 @@ struct journal_entry {
     const char *device;
     const char *message_id;
     uint64_t sequence;
-    const char *from; /* state names */
+    const char *from; /* state names; static, as is `protocol` */
     const char *to;
     uint32_t delivery_count;
     const char *protocol; /* "amqp", "amqpWs", "mqtt", "mqttWs", "https", "control" */

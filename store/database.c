@@ -1,0 +1,444 @@
+#include "store/database.h"
+
+#include "store/checkpoint.h"
+#include "store/log.h"
+#include "store/memory.h"
+#include "store/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define APPLICATION_ID 0x64766263 /* "dvbc", in the file's header */
+#define MEMBERS_MAX 8
+
+/* The write-ahead log, in pages of 4 KiB: from SOFT on the checkpoint thread moves it, at HARD the
+ * loop waits for that. */
+#define WAL_SOFT_PAGES 1024
+#define WAL_HARD_PAGES 16384
+
+struct waiting {
+    commit_answer *answer; /* NULL: forgotten */
+    void *owner;
+    void *item;
+};
+
+struct waiting_list {
+    struct waiting *items;
+    size_t count, room;
+};
+
+struct database {
+    sqlite3 *handle;
+    int lock_descriptor; /* held while the file is ours; -1 in memory */
+    struct checkpoint *checkpoint;
+    int wal_pages;
+    sqlite3_stmt *begin, *commit, *rollback;
+    sqlite3_stmt **statements; /* finalised by close */
+    size_t statement_count;
+
+    bool group_is_open;
+    bool group_is_doomed;
+    struct hub_error failure; /* why it is doomed */
+    struct waiting_list waiting; /* for the group that is open */
+    struct waiting_list running; /* whose answers run now */
+
+    struct {
+        const struct database_member *member;
+        void *owner;
+    } members[MEMBERS_MAX];
+    size_t member_count;
+    struct {
+        void (*write)(void *owner);
+        void *owner;
+    } writers[MEMBERS_MAX];
+    size_t writer_count;
+    struct database_counts counts;
+};
+
+/* ---- opening ---- */
+
+static enum hub_code refuse_open(struct hub_error *error, const char *path, const char *why)
+{
+    return hub_refuse(error, HUB_SERVER_ERROR, "the database %s %s", path, why);
+}
+
+static bool execute(sqlite3 *handle, const char *sql)
+{
+    return sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* The first column of the first row, as a number. */
+static bool query_number(sqlite3 *handle, const char *sql, int64_t *value)
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(handle, sql, -1, &statement, NULL) != SQLITE_OK) {
+        return false;
+    }
+    bool found = sqlite3_step(statement) == SQLITE_ROW;
+    *value = found ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_finalize(statement);
+    return found;
+}
+
+static int newest_version(void)
+{
+    int version = 0;
+    for (const struct schema_file *file = schema_files; file->version; file++) {
+        version = file->version;
+    }
+    return version;
+}
+
+/* Looks at an existing file without changing it. */
+static enum hub_code inspect(sqlite3 *handle, const char *path, struct hub_error *error)
+{
+    int64_t application, version, pages, sound = 0;
+    if (!query_number(handle, "PRAGMA page_count", &pages) ||
+        !query_number(handle, "PRAGMA application_id", &application) ||
+        !query_number(handle, "PRAGMA user_version", &version)) {
+        return refuse_open(error, path, "is damaged, or no database at all; it was left as it is");
+    }
+    if (pages == 0) {
+        return HUB_OK;
+    }
+    if (application != APPLICATION_ID) {
+        return refuse_open(error, path, "was not made by devicebound; it was left as it is");
+    }
+    if (version > newest_version()) {
+        return refuse_open(
+            error, path, "was made by a newer version of devicebound; it was left as it is");
+    }
+    if (!query_number(handle, "SELECT quick_check = 'ok' FROM pragma_quick_check(1)", &sound) ||
+        !sound) {
+        return refuse_open(error, path, "is damaged; it was left as it is");
+    }
+    return HUB_OK;
+}
+
+static enum hub_code inspect_file(const char *path, struct hub_error *error)
+{
+    if (access(path, F_OK) != 0) {
+        return HUB_OK;
+    }
+    if (access(path, R_OK | W_OK) != 0) {
+        return refuse_open(error, path, "cannot be read and written");
+    }
+    sqlite3 *handle;
+    enum hub_code code = HUB_OK;
+    if (sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+        code = refuse_open(error, path, sqlite3_errmsg(handle));
+    } else {
+        /* The log of a killed server must survive this look at it. */
+        sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        code = inspect(handle, path, error);
+    }
+    sqlite3_close(handle);
+    return code;
+}
+
+/* Two servers on one file would each believe their own memory. */
+static enum hub_code lock_file(struct database *database, const char *path, struct hub_error *error)
+{
+    char *name = sqlite3_mprintf("%s-lock", path);
+    database->lock_descriptor = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    sqlite3_free(name);
+    if (database->lock_descriptor < 0) {
+        return hub_refuse(error, HUB_SERVER_ERROR, "the database %s cannot be written: %s", path,
+            strerror(errno));
+    }
+    if (flock(database->lock_descriptor, LOCK_EX | LOCK_NB) != 0) {
+        return refuse_open(error, path, "is in use by another devicebound");
+    }
+    return HUB_OK;
+}
+
+static bool migrate(sqlite3 *handle)
+{
+    int64_t version;
+    if (!query_number(handle, "PRAGMA user_version", &version)) {
+        return false;
+    }
+    for (const struct schema_file *file = schema_files; file->version; file++) {
+        if (file->version <= version) {
+            continue;
+        }
+        char *mark = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+            APPLICATION_ID, file->version);
+        bool applied =
+            execute(handle, "BEGIN") && execute(handle, file->sql) && execute(handle, mark);
+        sqlite3_free(mark);
+        if (!applied) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int note_wal(void *context, sqlite3 *handle, const char *name, int pages)
+{
+    (void)handle;
+    (void)name;
+    ((struct database *)context)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static enum hub_code open_file(struct database *database, const char *path,
+    enum durability durability, struct hub_error *error)
+{
+    enum hub_code code = lock_file(database, path, error);
+    if (code == HUB_OK) {
+        code = inspect_file(path, error);
+    }
+    if (code != HUB_OK) {
+        return code;
+    }
+    const char *synchronous = durability == DURABILITY_POWER ? "PRAGMA synchronous = FULL"
+                                                             : "PRAGMA synchronous = NORMAL";
+    if (sqlite3_open_v2(path, &database->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+            NULL) != SQLITE_OK ||
+        !execute(database->handle, "PRAGMA journal_mode = WAL") ||
+        !execute(database->handle, synchronous) ||
+        !execute(database->handle, "PRAGMA wal_autocheckpoint = 0") || !migrate(database->handle)) {
+        return hub_refuse(error, HUB_SERVER_ERROR, "the database %s cannot be written: %s", path,
+            sqlite3_errmsg(database->handle));
+    }
+    database->checkpoint = checkpoint_start(path);
+    if (!database->checkpoint) {
+        return refuse_open(error, path, "cannot be opened a second time for checkpoints");
+    }
+    sqlite3_wal_hook(database->handle, note_wal, database);
+    return HUB_OK;
+}
+
+static enum hub_code open_memory(struct database *database, struct hub_error *error)
+{
+    if (sqlite3_open(":memory:", &database->handle) != SQLITE_OK || !migrate(database->handle)) {
+        return refuse_open(error, "in memory", sqlite3_errmsg(database->handle));
+    }
+    return HUB_OK;
+}
+
+enum hub_code database_open(
+    struct database **out, const char *path, enum durability durability, struct hub_error *error)
+{
+    struct database *database = memory_allocate(sizeof *database);
+    database->lock_descriptor = -1;
+    enum hub_code code =
+        path ? open_file(database, path, durability, error) : open_memory(database, error);
+    if (code != HUB_OK) {
+        database_close(database);
+        return code;
+    }
+    database->begin = database_prepare(database, "BEGIN IMMEDIATE");
+    database->commit = database_prepare(database, "COMMIT");
+    database->rollback = database_prepare(database, "ROLLBACK");
+    *out = database;
+    return HUB_OK;
+}
+
+void database_close(struct database *database)
+{
+    if (!database) {
+        return;
+    }
+    if (database->group_is_open) {
+        database_commit(database);
+    }
+    checkpoint_stop(database->checkpoint);
+    for (size_t i = 0; i < database->statement_count; i++) {
+        sqlite3_finalize(database->statements[i]);
+    }
+    sqlite3_close(database->handle);
+    if (database->lock_descriptor >= 0) {
+        close(database->lock_descriptor);
+    }
+    free(database->statements);
+    free(database->waiting.items);
+    free(database->running.items);
+    free(database);
+}
+
+/* ---- for the modules of the store ---- */
+
+void database_join(struct database *database, const struct database_member *member, void *owner)
+{
+    if (database->member_count == MEMBERS_MAX) {
+        abort();
+    }
+    database->members[database->member_count].member = member;
+    database->members[database->member_count++].owner = owner;
+}
+
+void database_before_commit(struct database *database, void (*write)(void *owner), void *owner)
+{
+    if (database->writer_count == MEMBERS_MAX) {
+        abort();
+    }
+    database->writers[database->writer_count].write = write;
+    database->writers[database->writer_count++].owner = owner;
+}
+
+sqlite3_stmt *database_prepare(struct database *database, const char *sql)
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v3(
+            database->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK) {
+        fprintf(stderr, "devicebound: %s: %s\n", sqlite3_errmsg(database->handle), sql);
+        abort();
+    }
+    database->statements = memory_grow(
+        database->statements, database->statement_count + 1, sizeof *database->statements);
+    database->statements[database->statement_count++] = statement;
+    return statement;
+}
+
+sqlite3 *database_handle(struct database *database)
+{
+    return database->handle;
+}
+
+/* Steps to the end and resets. */
+static bool step(struct database *database, sqlite3_stmt *statement)
+{
+    int result;
+    do {
+        result = sqlite3_step(statement);
+    } while (result == SQLITE_ROW);
+    sqlite3_reset(statement);
+    if (result != SQLITE_DONE) {
+        LOG(LOG_ERROR, "STORE-WRITE", "a write to the database failed",
+            {"error", sqlite3_errmsg(database->handle)});
+        hub_refuse(&database->failure, HUB_SERVER_ERROR, "The hub could not store this: %s.",
+            sqlite3_errmsg(database->handle));
+    }
+    return result == SQLITE_DONE;
+}
+
+void database_run(struct database *database, sqlite3_stmt *statement)
+{
+    if (!database->group_is_open) {
+        database->group_is_open = true;
+        database->group_is_doomed = !step(database, database->begin);
+    }
+    if (database->group_is_doomed) {
+        sqlite3_reset(statement);
+    } else if (!step(database, statement)) {
+        database->group_is_doomed = true;
+    }
+}
+
+/* ---- answers ---- */
+
+void database_await(struct database *database, commit_answer *answer, void *owner, void *item)
+{
+    struct waiting_list *list = &database->waiting;
+    if (list->count == list->room) {
+        list->room = list->room ? list->room * 2 : 64;
+        list->items = memory_grow(list->items, list->room, sizeof *list->items);
+    }
+    list->items[list->count++] = (struct waiting){answer, owner, item};
+}
+
+static void forget_in(struct waiting_list *list, const void *owner)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].owner == owner) {
+            list->items[i].answer = NULL;
+        }
+    }
+}
+
+void database_forget(struct database *database, const void *owner)
+{
+    forget_in(&database->waiting, owner);
+    forget_in(&database->running, owner);
+}
+
+/* Answers may register others: those wait for the next group. */
+static void run_answers(struct database *database, const struct hub_error *failure)
+{
+    struct waiting_list empty = database->running;
+    database->running = database->waiting;
+    database->waiting = empty;
+    for (size_t i = 0; i < database->running.count; i++) {
+        struct waiting *waiting = &database->running.items[i];
+        if (waiting->answer) {
+            waiting->answer(waiting->owner, waiting->item, failure);
+        }
+    }
+    database->running.count = 0;
+}
+
+/* ---- the end of a group ---- */
+
+static bool close_group(struct database *database)
+{
+    for (size_t i = 0; i < database->writer_count; i++) {
+        database->writers[i].write(database->writers[i].owner);
+    }
+    bool committed = !database->group_is_doomed && step(database, database->commit);
+    if (!committed && !sqlite3_get_autocommit(database->handle)) {
+        step(database, database->rollback);
+    }
+    database->group_is_open = false;
+    database->group_is_doomed = false;
+    return committed;
+}
+
+/* The log is bounded: past HARD the loop itself waits until it can start over. */
+static void bound_wal(struct database *database)
+{
+    if (database->wal_pages >= WAL_HARD_PAGES) {
+        checkpoint_wait(database->checkpoint);
+        sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        database->wal_pages = 0;
+    } else if (database->wal_pages >= WAL_SOFT_PAGES) {
+        checkpoint_request(database->checkpoint);
+    }
+}
+
+bool database_commit(struct database *database)
+{
+    const struct hub_error *failure = NULL;
+    struct hub_error reason;
+    if (database->group_is_open) {
+        if (close_group(database)) {
+            database->counts.commits++;
+            bound_wal(database);
+        } else {
+            database->counts.failed_commits++;
+            reason = database->failure;
+            failure = &reason;
+        }
+    }
+    for (size_t i = 0; i < database->member_count; i++) {
+        const struct database_member *member = database->members[i].member;
+        if (failure && member->undone) {
+            member->undone(database->members[i].owner, failure);
+        } else if (!failure && member->committed) {
+            member->committed(database->members[i].owner);
+        }
+    }
+    run_answers(database, failure);
+    return database_has_work(database);
+}
+
+bool database_has_work(const struct database *database)
+{
+    return database->group_is_open || database->waiting.count > 0;
+}
+
+struct database_counts database_get_counts(const struct database *database)
+{
+    struct database_counts counts = database->counts;
+    if (database->checkpoint) {
+        counts.checkpoints = checkpoint_count(database->checkpoint);
+    }
+    return counts;
+}
