@@ -14,9 +14,10 @@
 
 struct mailboxes;
 
-/* Borrows all four. Returns owned. The queues of known devices are made here. */
-struct mailboxes *mailboxes_open(struct queues *queues, struct identity_registry *registry,
-    struct feedback *feedback, struct journal *journal, const struct hub_settings *settings);
+/* Makes the queues of the known devices and reads the log into them. Borrows all. Returns owned. */
+struct mailboxes *mailboxes_open(struct database *database, struct queues *queues,
+    struct identity_registry *registry, struct feedback *feedback, struct journal *journal,
+    const struct hub_settings *settings);
 void mailboxes_free(struct mailboxes *mailboxes);
 
 /* The queue of a registered device; made when it is first asked for. NULL: no such device. */
@@ -43,9 +44,9 @@ enum hub_code mailbox_settle(struct mailboxes *mailboxes, const char *device_id,
 enum hub_code mailbox_purge(struct mailboxes *mailboxes, const char *device_id,
     const struct actor *actor, struct instant now, size_t *count, struct hub_error *error);
 
-/* The device is being deleted: its messages end without feedback. Called by store/hub. */
-void mailbox_remove(
-    struct mailboxes *mailboxes, const struct identity *identity, struct instant now);
+/* The device with that row (struct identity) is being deleted: its messages end without feedback.
+ * Called by store/hub. */
+void mailbox_remove(struct mailboxes *mailboxes, int64_t row, struct instant now);
 
 /* Enqueued and invisible together: cloudToDeviceMessageCount of the registry. */
 size_t mailbox_depth(struct mailboxes *mailboxes, const struct identity *identity);

@@ -16,6 +16,7 @@
 #include "store/database.h"
 #include "store/error.h"
 #include "store/journal.h"
+#include "store/lock_token.h"
 #include "store/message.h"
 #include "store/queue_state.h"
 #include "store/settings.h"
@@ -23,16 +24,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* The name of one delivery: random, never used twice. As text a lower-case GUID. */
-struct lock_token {
-    uint8_t bytes[16];
-};
-
-#define LOCK_TOKEN_TEXT_SIZE 37
-void lock_token_format(const struct lock_token *token, char out[LOCK_TOKEN_TEXT_SIZE]);
-/* With or without dashes, any case. False: no GUID. */
-bool lock_token_parse(struct text text, struct lock_token *token);
 
 /* Who acts: goes into the journal. Zero for the hub itself. */
 struct actor {
@@ -46,6 +37,7 @@ struct delivery {
     struct lock_token lock_token;
     uint64_t sequence;
     uint32_t delivery_count;
+    bool redelivered; /* it was given to some consumer before */
     struct instant enqueued, expires, locked_until;
 };
 
@@ -79,10 +71,14 @@ struct queues *queues_open(struct database *database, struct journal *journal);
 void queues_load(struct queues *queues, queue_maker *maker, void *context);
 void queues_free(struct queues *queues);
 
-/* Called after each commit for each queue that has something to deliver since, once per group:
- * protocols/session offers it to consumers. One listener. */
-void queues_listen(
-    struct queues *queues, void (*ready)(void *listener, struct queue *queue), void *listener);
+/* What store/queue tells protocols/session. One listener. */
+struct queues_listener {
+    /* After each commit, once for each queue that got something to deliver: offer it. */
+    void (*ready)(void *listener, struct queue *queue);
+    /* The queue is about to go, with what is attached to it. */
+    void (*removed)(void *listener, struct queue *queue);
+};
+void queues_listen(struct queues *queues, const struct queues_listener *listener, void *context);
 
 /* When the next lock or expiry falls due; INSTANT_NEVER when none. */
 struct instant queues_next_due(const struct queues *queues);
@@ -91,18 +87,22 @@ struct instant queues_next_due(const struct queues *queues);
  * time. False when none is due. At the same instant expiry goes before lock end. */
 bool queues_run_next_due(struct queues *queues, struct instant now);
 
-/* `name`: the device id in the journal, NULL for the feedback queue; copied. `policy` is borrowed
+/* `name`: the device id in the journal, NULL for the feedback queue (there, `feedbackSent` stands
+ * for enqueued and `feedbackSettled` for ended); copied. `policy` is borrowed
  * and read at each use, so that a change takes effect at once. Returns borrowed: it belongs to
  * `queues` until queue_remove. */
 struct queue *queue_create(struct queues *queues, int64_t number, const char *name,
     const struct queue_policy *policy, const struct queue_owner *owner, void *owner_context);
 
-/* Ends every message with `outcome` (deviceDeleted: without telling the owner) and forgets the
- * queue. */
-void queue_remove(struct queue *queue, enum queue_outcome outcome, struct instant now);
+/* The device is deleted: ends every message without telling the owner, and the queue with them. */
+void queue_remove(struct queue *queue, struct instant now);
+
+/* Drops the queue from memory alone: the group that made it has failed. */
+void queue_forget(struct queue *queue);
 
 /* Returns NULL when there is none of that number. */
 struct queue *queue_find(struct queues *queues, int64_t number);
+int64_t queue_number(const struct queue *queue);
 const char *queue_name(const struct queue *queue);
 
 /* What a protocol wants to hang on a queue: its consumers. */

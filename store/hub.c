@@ -1,0 +1,227 @@
+#include "store/hub.h"
+
+#include "store/iso8601.h"
+#include "store/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct hub {
+    struct clock *clock;
+    struct database *database;
+    struct journal *journal;
+    struct identity_registry *registry;
+    struct queues *queues;
+    struct feedback *feedback;
+    struct mailboxes *mailboxes;
+    struct hub_settings settings;
+    struct instant now; /* of this turn, once it has begun */
+    bool turn_has_begun;
+    hub_device_lost *lost;
+    void *lost_listener;
+};
+
+/* ---- opening ---- */
+
+static void journal_committed(void *owner)
+{
+    journal_publish(owner);
+}
+
+static void journal_undone(void *owner, const struct hub_error *failure)
+{
+    (void)failure;
+    journal_discard(owner);
+}
+
+static const struct database_member journal_member = {journal_committed, journal_undone};
+
+enum hub_code hub_open(struct hub **out, const struct hub_options *options, struct hub_error *error)
+{
+    struct database *database;
+    enum hub_code code = database_open(&database, options->path, options->durability, error);
+    if (code != HUB_OK) {
+        return code;
+    }
+    struct hub *hub = memory_allocate(sizeof *hub);
+    hub->clock = options->clock;
+    hub->settings = options->settings;
+    hub->database = database;
+    hub->journal = journal_create(JOURNAL_CAPACITY_DEFAULT);
+    /* The order in which they hear of the end of a group: what is looked up comes first. */
+    database_join(database, &journal_member, hub->journal);
+    hub->registry = identity_registry_open(database);
+    hub->queues = queues_open(database, hub->journal);
+    hub->feedback = feedback_open(database, hub->queues, hub->journal, &hub->settings);
+    hub->mailboxes = mailboxes_open(
+        database, hub->queues, hub->registry, hub->feedback, hub->journal, &hub->settings);
+    journal_note(hub->journal,
+        &(struct journal_entry){.at = clock_now(hub->clock), .event = JOURNAL_STARTED});
+    hub_now(hub);
+    hub_end_turn(hub);
+    *out = hub;
+    return HUB_OK;
+}
+
+void hub_close(struct hub *hub)
+{
+    if (!hub) {
+        return;
+    }
+    database_commit(hub->database);
+    mailboxes_free(hub->mailboxes);
+    feedback_free(hub->feedback);
+    queues_free(hub->queues);
+    identity_registry_free(hub->registry);
+    database_close(hub->database);
+    journal_free(hub->journal);
+    free(hub);
+}
+
+struct clock *hub_clock(struct hub *hub)
+{
+    return hub->clock;
+}
+
+struct database *hub_database(struct hub *hub)
+{
+    return hub->database;
+}
+
+struct identity_registry *hub_identities(struct hub *hub)
+{
+    return hub->registry;
+}
+
+struct queues *hub_queues(struct hub *hub)
+{
+    return hub->queues;
+}
+
+struct mailboxes *hub_mailboxes(struct hub *hub)
+{
+    return hub->mailboxes;
+}
+
+struct feedback *hub_feedback(struct hub *hub)
+{
+    return hub->feedback;
+}
+
+struct journal *hub_journal(struct hub *hub)
+{
+    return hub->journal;
+}
+
+struct hub_settings *hub_settings(struct hub *hub)
+{
+    return &hub->settings;
+}
+
+/* ---- the turn ---- */
+
+struct instant hub_next_due(const struct hub *hub)
+{
+    return instant_min(queues_next_due(hub->queues), feedback_next_due(hub->feedback));
+}
+
+/* Lets everything up to `until` fall due, the earliest first. */
+static void run_due(struct hub *hub, struct instant until)
+{
+    for (struct instant due; instant_compare(due = hub_next_due(hub), until) <= 0;) {
+        if (instant_compare(queues_next_due(hub->queues), due) <= 0) {
+            queues_run_next_due(hub->queues, due);
+        } else {
+            feedback_run_due(hub->feedback, due);
+        }
+    }
+}
+
+struct instant hub_now(struct hub *hub)
+{
+    if (!hub->turn_has_begun) {
+        hub->turn_has_begun = true;
+        hub->now = clock_now(hub->clock);
+        run_due(hub, hub->now);
+    }
+    return hub->now;
+}
+
+bool hub_end_turn(struct hub *hub)
+{
+    hub->turn_has_begun = false;
+    return database_commit(hub->database);
+}
+
+void hub_advance(struct hub *hub, struct instant to)
+{
+    run_due(hub, to);
+    clock_set(hub->clock, to);
+    hub->now = to;
+    hub->turn_has_begun = true;
+    char text[ISO8601_SIZE];
+    iso8601_format_instant(to, 3, text);
+    journal_note(hub->journal,
+        &(struct journal_entry){.at = to, .event = JOURNAL_CLOCK_CHANGED, .reason = text});
+}
+
+/* ---- identities ---- */
+
+/* A device that may no longer be spoken for, until the commit makes it true. */
+struct loss {
+    bool deleted;
+    char device_id[DEVICE_ID_MAX + 1];
+};
+
+static void tell_loss(void *owner, void *item, const struct hub_error *failure)
+{
+    struct hub *hub = owner;
+    struct loss *loss = item;
+    if (!failure && hub->lost) {
+        hub->lost(hub->lost_listener, loss->device_id, loss->deleted);
+    }
+    free(loss);
+}
+
+static void note_loss(struct hub *hub, const char *device_id, bool deleted)
+{
+    struct loss *loss = memory_allocate(sizeof *loss);
+    loss->deleted = deleted;
+    snprintf(loss->device_id, sizeof loss->device_id, "%s", device_id);
+    database_await(hub->database, tell_loss, hub, loss);
+}
+
+enum hub_code hub_put_device(struct hub *hub, const struct identity_draft *draft,
+    struct etag_condition condition, struct identity **out, struct hub_error *error)
+{
+    const struct identity *before = identity_find(hub->registry, draft->device_id);
+    bool was_enabled = before && before->is.enabled;
+    enum hub_code code = identity_put(hub->registry, draft, condition, hub_now(hub), out, error);
+    if (code == HUB_OK && was_enabled && !draft->enabled) {
+        note_loss(hub, draft->device_id, false);
+    }
+    return code;
+}
+
+enum hub_code hub_delete_device(struct hub *hub, const char *device_id,
+    struct etag_condition condition, struct hub_error *error)
+{
+    struct instant now = hub_now(hub);
+    const struct identity *identity = identity_find(hub->registry, device_id);
+    int64_t row = identity ? identity->row : 0;
+    struct loss copy = {0};
+    snprintf(copy.device_id, sizeof copy.device_id, "%s", device_id);
+    enum hub_code code = identity_delete(hub->registry, device_id, condition, error);
+    if (code == HUB_OK) {
+        mailbox_remove(hub->mailboxes, row, now);
+        feedback_forget_device(hub->feedback, copy.device_id);
+        note_loss(hub, copy.device_id, true);
+    }
+    return code;
+}
+
+void hub_listen_devices(struct hub *hub, hub_device_lost *lost, void *listener)
+{
+    hub->lost = lost;
+    hub->lost_listener = listener;
+}
