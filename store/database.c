@@ -426,7 +426,7 @@ bool database_commit(struct database *database)
         }
     }
     run_answers(database, failure);
-    return database_has_work(database);
+    return !failure && database_has_work(database);
 }
 
 bool database_has_work(const struct database *database)

@@ -72,7 +72,8 @@ void database_await(struct database *database, commit_answer *answer, void *owne
 /* Forgets every waiting answer of `owner`: it is going away. */
 void database_forget(struct database *database, const void *owner);
 
-/* Ends the group. Returns true when answers or members have begun another one. */
+/* Ends the group. Returns true when answers or members have begun another one; not after a failure,
+ * so that a full disk does not make the loop spin. */
 bool database_commit(struct database *database);
 
 /* Something waits for database_commit. */

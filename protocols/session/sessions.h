@@ -1,0 +1,54 @@
+/*
+ * The inside of the room: what session.c (connections, attendances) and consumer.c share. Private
+ * to them.
+ */
+#ifndef DEVICEBOUND_PROTOCOLS_SESSION_SESSIONS_H
+#define DEVICEBOUND_PROTOCOLS_SESSION_SESSIONS_H
+
+#include "protocols/session/session.h"
+
+#include <uthash.h>
+
+struct attendance {
+    struct connection *connection;
+    char device_id[DEVICE_ID_MAX + 1];
+    void (*ended)(void *owner, enum session_end end);
+    void *owner;
+    struct attendance *prev, *next; /* of the connection */
+    struct attendance *prev_of_device, *next_of_device; /* of the device */
+};
+
+/* The attendances of one device. */
+struct attended_device {
+    char device_id[DEVICE_ID_MAX + 1];
+    struct attendance *attendances;
+    UT_hash_handle by_id;
+};
+
+struct connection {
+    struct sessions *sessions;
+    uint64_t id;
+    enum protocol protocol;
+    char *identity, *client_version, *address;
+    struct instant since;
+    size_t in_flight;
+    connection_ended *ended;
+    void *owner;
+    struct attendance *attendances;
+    struct consumer *consumers;
+    struct connection *prev, *next; /* in the order of their ids */
+};
+
+struct sessions {
+    struct hub *hub;
+    struct connection *connections;
+    size_t count;
+    uint64_t last_id;
+    struct attended_device *attended;
+};
+
+/* Implemented by consumer.c: the queue's side. */
+void consumers_ready(void *listener, struct queue *queue);
+void consumers_removed(void *listener, struct queue *queue);
+
+#endif
