@@ -61,7 +61,8 @@ struct checkpoint *checkpoint_start(const char *path)
     struct checkpoint *checkpoint = memory_allocate(sizeof *checkpoint);
     pthread_mutex_init(&checkpoint->mutex, NULL);
     pthread_cond_init(&checkpoint->changed, NULL);
-    if (sqlite3_open_v2(path, &checkpoint->handle, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+    if (sqlite3_open_v2(path, &checkpoint->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+            NULL) != SQLITE_OK ||
         !start_thread(checkpoint)) {
         sqlite3_close(checkpoint->handle);
         free(checkpoint);

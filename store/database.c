@@ -17,10 +17,13 @@
 #define APPLICATION_ID 0x64766263 /* "dvbc", in the file's header */
 #define MEMBERS_MAX 8
 
-/* The write-ahead log, in pages of 4 KiB: from SOFT on the checkpoint thread moves it, at HARD the
- * loop waits for that. */
-#define WAL_SOFT_PAGES 1024
+/* The write-ahead log, in pages of 4 KiB: each STEP more the checkpoint thread is asked to move it,
+ * at HARD the loop waits for that. */
+#define WAL_STEP_PAGES 1024
 #define WAL_HARD_PAGES 16384
+
+/* Each connection is used by one thread alone: SQLite need not lock it. */
+#define FILE_FLAGS (SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX)
 
 struct waiting {
     commit_answer *answer; /* NULL: forgotten */
@@ -38,6 +41,7 @@ struct database {
     int lock_descriptor; /* held while the file is ours; -1 in memory */
     struct checkpoint *checkpoint;
     int wal_pages;
+    int wal_pages_asked; /* at the last request */
     sqlite3_stmt *begin, *commit, *rollback;
     sqlite3_stmt **statements; /* finalised by close */
     size_t statement_count;
@@ -200,8 +204,7 @@ static enum hub_code open_file(struct database *database, const char *path,
     }
     const char *synchronous = durability == DURABILITY_POWER ? "PRAGMA synchronous = FULL"
                                                              : "PRAGMA synchronous = NORMAL";
-    if (sqlite3_open_v2(path, &database->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-            NULL) != SQLITE_OK ||
+    if (sqlite3_open_v2(path, &database->handle, FILE_FLAGS, NULL) != SQLITE_OK ||
         !execute(database->handle, "PRAGMA journal_mode = WAL") ||
         !execute(database->handle, synchronous) ||
         !execute(database->handle, "PRAGMA wal_autocheckpoint = 0") || !migrate(database->handle)) {
@@ -218,7 +221,8 @@ static enum hub_code open_file(struct database *database, const char *path,
 
 static enum hub_code open_memory(struct database *database, struct hub_error *error)
 {
-    if (sqlite3_open(":memory:", &database->handle) != SQLITE_OK || !migrate(database->handle)) {
+    if (sqlite3_open_v2(":memory:", &database->handle, FILE_FLAGS, NULL) != SQLITE_OK ||
+        !migrate(database->handle)) {
         return refuse_open(error, "in memory", sqlite3_errmsg(database->handle));
     }
     return HUB_OK;
@@ -227,6 +231,8 @@ static enum hub_code open_memory(struct database *database, struct hub_error *er
 enum hub_code database_open(
     struct database **out, const char *path, enum durability durability, struct hub_error *error)
 {
+    /* SQLite's own accounting of memory costs a lock per allocation, and nobody reads it. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct database *database = memory_allocate(sizeof *database);
     database->lock_descriptor = -1;
     enum hub_code code =
@@ -394,11 +400,15 @@ static bool close_group(struct database *database)
 /* The log is bounded: past HARD the loop itself waits until it can start over. */
 static void bound_wal(struct database *database)
 {
+    if (database->wal_pages < database->wal_pages_asked) {
+        database->wal_pages_asked = 0; /* it has started over */
+    }
     if (database->wal_pages >= WAL_HARD_PAGES) {
         checkpoint_wait(database->checkpoint);
         sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         database->wal_pages = 0;
-    } else if (database->wal_pages >= WAL_SOFT_PAGES) {
+    } else if (database->wal_pages - database->wal_pages_asked >= WAL_STEP_PAGES) {
+        database->wal_pages_asked = database->wal_pages;
         checkpoint_request(database->checkpoint);
     }
 }

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An entry and its texts in one block. */
+/* An entry and its texts in one block, which later entries use again if they fit. */
 struct kept {
     struct journal_entry entry;
+    size_t room; /* for texts */
     char texts[];
 };
 
@@ -58,19 +59,22 @@ static size_t text_size(const char *text)
 }
 
 /* State and protocol names are static and need no copy. */
-static struct kept *keep(const struct journal_entry *entry, uint64_t id)
+static struct kept *keep(struct kept *block, const struct journal_entry *entry, uint64_t id)
 {
-    struct kept *kept = memory_grow(NULL,
-        sizeof *kept + text_size(entry->device) + text_size(entry->message_id) +
-            text_size(entry->reason),
-        1);
-    char *at = kept->texts;
-    kept->entry = *entry;
-    kept->entry.id = id;
-    kept->entry.device = copy_text(entry->device, &at);
-    kept->entry.message_id = copy_text(entry->message_id, &at);
-    kept->entry.reason = copy_text(entry->reason, &at);
-    return kept;
+    size_t size =
+        text_size(entry->device) + text_size(entry->message_id) + text_size(entry->reason);
+    if (!block || block->room < size) {
+        free(block);
+        block = memory_grow(NULL, sizeof *block + size, 1);
+        block->room = size;
+    }
+    char *at = block->texts;
+    block->entry = *entry;
+    block->entry.id = id;
+    block->entry.device = copy_text(entry->device, &at);
+    block->entry.message_id = copy_text(entry->message_id, &at);
+    block->entry.reason = copy_text(entry->reason, &at);
+    return block;
 }
 
 void journal_note(struct journal *journal, const struct journal_entry *entry)
@@ -84,8 +88,7 @@ void journal_note(struct journal *journal, const struct journal_entry *entry)
         journal->dropped++;
     }
     struct kept **slot = &journal->ring[journal->next % journal->capacity];
-    free(*slot);
-    *slot = keep(entry, journal->next++);
+    *slot = keep(*slot, entry, journal->next++);
 }
 
 void journal_publish(struct journal *journal)

@@ -281,7 +281,21 @@ struct blob_head {
 
 #define BLOB_VERSION 1
 
-uint8_t *message_encode(const struct message *message, size_t *length)
+size_t message_encoded_size(const struct message *message)
+{
+    return sizeof(struct blob_head) + message->property_count * sizeof *message->properties +
+           message->arena_used + message->body_length;
+}
+
+static uint8_t *append(uint8_t *out, const void *bytes, size_t length)
+{
+    if (length > 0) {
+        memcpy(out, bytes, length);
+    }
+    return out + length;
+}
+
+void message_encode(const struct message *message, uint8_t *out)
 {
     struct blob_head head = {.version = BLOB_VERSION,
         .ack = (uint8_t)message->ack,
@@ -291,25 +305,10 @@ uint8_t *message_encode(const struct message *message, size_t *length)
         .body_length = message->body_length,
         .expiry_us = message->expiry.us};
     memcpy(head.fields, message->fields, sizeof head.fields);
-    struct {
-        const void *bytes;
-        size_t length;
-    } parts[] = {{&head, sizeof head},
-        {message->properties, message->property_count * sizeof *message->properties},
-        {message->arena, message->arena_used}, {message->body, message->body_length}};
-    *length = 0;
-    for (size_t i = 0; i < 4; i++) {
-        *length += parts[i].length;
-    }
-    uint8_t *blob = memory_grow(NULL, *length, 1);
-    size_t at = 0;
-    for (size_t i = 0; i < 4; i++) {
-        if (parts[i].length > 0) {
-            memcpy(blob + at, parts[i].bytes, parts[i].length);
-        }
-        at += parts[i].length;
-    }
-    return blob;
+    out = append(out, &head, sizeof head);
+    out = append(out, message->properties, message->property_count * sizeof *message->properties);
+    out = append(out, message->arena, message->arena_used);
+    append(out, message->body, message->body_length);
 }
 
 static bool span_fits(const struct message *message, struct span span)

@@ -103,8 +103,9 @@ size_t message_size(const struct message *message);
 
 /* ---- as one blob, for the log ---- */
 
-/* Returns owned (free); `*length` its size. */
-uint8_t *message_encode(const struct message *message, size_t *length);
+/* Writes message_encoded_size(message) bytes. */
+size_t message_encoded_size(const struct message *message);
+void message_encode(const struct message *message, uint8_t *out);
 
 /* Returns owned, or NULL when the bytes are not what message_encode wrote. */
 struct message *message_decode(const uint8_t *bytes, size_t length);

@@ -4,8 +4,7 @@
 #include "store/memory.h"
 
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 /* Who does what, when: what change() needs to know beside the event. */
@@ -171,7 +170,7 @@ enum hub_code queue_enqueue(struct queue *queue, struct message *message, const 
         .ack = message_ack(message),
         .size = size,
         .message_id = memory_copy_string(message_get(message, MESSAGE_ID).bytes)};
-    snprintf(entry->row.generation_id, sizeof entry->row.generation_id, "%s", generation_id);
+    strncpy(entry->row.generation_id, generation_id, sizeof entry->row.generation_id - 1);
     entry_keep_message(entry, message);
     entry_list(entry);
     queue_log_insert(queues->log, &entry->row, message);

@@ -9,6 +9,8 @@
 
 struct queue_log {
     struct database *database;
+    uint8_t *content; /* room for one encoded message */
+    size_t content_room;
     sqlite3_stmt *insert, *update, *remove, *read, *set_sequence, *remove_queue, *messages, *queues;
 };
 
@@ -38,14 +40,21 @@ struct queue_log *queue_log_open(struct database *database)
 
 void queue_log_free(struct queue_log *log)
 {
-    free(log); /* the statements are the database's */
+    if (log) {
+        free(log->content);
+        free(log); /* the statements are the database's */
+    }
 }
 
 void queue_log_insert(
     struct queue_log *log, const struct queue_row *row, const struct message *message)
 {
-    size_t length;
-    uint8_t *content = message_encode(message, &length);
+    size_t length = message_encoded_size(message);
+    if (length > log->content_room) {
+        log->content = memory_grow(log->content, length, 1);
+        log->content_room = length;
+    }
+    message_encode(message, log->content);
     sqlite3_stmt *insert = log->insert;
     sqlite3_bind_int64(insert, 1, row->row);
     sqlite3_bind_int64(insert, 2, row->queue);
@@ -58,10 +67,9 @@ void queue_log_insert(
     sqlite3_bind_int64(insert, 9, (int64_t)row->size);
     sqlite3_bind_text(insert, 10, row->message_id, -1, SQLITE_STATIC);
     sqlite3_bind_text(insert, 11, row->generation_id, -1, SQLITE_STATIC);
-    sqlite3_bind_blob64(insert, 12, content, length, SQLITE_STATIC);
+    sqlite3_bind_blob64(insert, 12, log->content, length, SQLITE_STATIC);
     database_run(log->database, insert);
     sqlite3_clear_bindings(insert);
-    free(content);
 }
 
 void queue_log_update(struct queue_log *log, const struct queue_row *row)
