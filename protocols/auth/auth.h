@@ -38,10 +38,13 @@ struct auth_grant {
 };
 
 /* Verifies a SAS token: form, audience host, key holder, signature, expiry. `addressed`: the device
- * a request is about, for tokens without `skn` whose audience names none; may be NULL. `now` is the
- * machine's. Errors: IOT_HUB_UNAUTHORIZED_ACCESS for everything that is wrong with the token (the
- * sentence says what, for the log and for CBS), DEVICE_NOT_FOUND when a well-formed token names a
- * device that is not registered. */
+ * a request or connection is about, whose key it is when the token has no `skn` and its audience
+ * names none; may be NULL. `now` is the machine's. Errors: IOT_HUB_UNAUTHORIZED_ACCESS for
+ * everything that is wrong with the token, an audience that names another device than `addressed`
+ * included (the sentence says what, for the log and for CBS); DEVICE_NOT_FOUND when a well-formed
+ * token names a device that is not registered; MODULE_NOT_FOUND when a module's own key would have
+ * to be looked up: modules are not registered here. A Bearer token is refused, or in lenient mode
+ * opens everything under the policy name "bearer". */
 enum hub_code auth_read_token(struct auth *auth, struct text token, const char *addressed,
     struct instant now, struct auth_grant *grant, struct hub_error *error);
 
@@ -51,13 +54,15 @@ enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certifica
     bool chain_is_trusted, const char *device_id, struct instant now, struct auth_grant *grant,
     struct hub_error *error);
 
-/* Whether the grant has the permission hub-wide: its audience is the hub itself (a longer path than
- * `path` does not open it). Errors: IOT_HUB_UNAUTHORIZED_ACCESS. */
+/* Whether the grant has the permission, and its audience is the hub itself or lies above `path`,
+ * the decoded path of the request, such as "/devices/d1" or "/messages/devicebound". Errors:
+ * IOT_HUB_UNAUTHORIZED_ACCESS. */
 enum hub_code auth_authorize_service(const struct auth_grant *grant, enum permission permission,
     const char *path, struct hub_error *error);
 
-/* Whether the grant may act as the device, and the device exists and is enabled. Errors:
- * IOT_HUB_UNAUTHORIZED_ACCESS, DEVICE_NOT_FOUND. */
+/* Whether the grant may act as the device, and the device exists and is enabled. A policy's token
+ * acts for devices of every authentication type. Errors: IOT_HUB_UNAUTHORIZED_ACCESS,
+ * DEVICE_NOT_FOUND (missing or disabled; in lenient mode a missing one is registered). */
 enum hub_code auth_authorize_device(struct auth *auth, const struct auth_grant *grant,
     const char *device_id, struct hub_error *error);
 

@@ -1,0 +1,345 @@
+/*
+ * Reads tokens and certificates: who signed, with which key, for what, until when.
+ */
+#include "protocols/auth/auth.h"
+
+#include "protocols/auth/audience.h"
+#include "protocols/auth/certificate.h"
+#include "protocols/auth/internal.h"
+#include "protocols/auth/sas_token.h"
+#include "store/log.h"
+#include "store/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct auth {
+    struct hub *hub;
+    char **host_names; /* NULL-terminated */
+    bool lenient;
+};
+
+struct auth *auth_create(struct hub *hub, const struct auth_options *options)
+{
+    struct auth *auth = memory_allocate(sizeof(*auth));
+    size_t count = 0;
+
+    while (options->host_names[count]) {
+        count++;
+    }
+    auth->hub = hub;
+    auth->lenient = options->lenient;
+    auth->host_names = memory_allocate_array(count + 1, sizeof(*auth->host_names));
+    for (size_t i = 0; i < count; i++) {
+        auth->host_names[i] = memory_copy_string(options->host_names[i]);
+    }
+    return auth;
+}
+
+void auth_free(struct auth *auth)
+{
+    if (!auth) {
+        return;
+    }
+    for (char **name = auth->host_names; *name; name++) {
+        free(*name);
+    }
+    free(auth->host_names);
+    free(auth);
+}
+
+/* Cuts a port, and the brackets of an IPv6 address. */
+static struct text host_without_port(struct text host)
+{
+    const char *colon = memchr(host.bytes, ':', host.length);
+
+    if (host.length > 0 && host.bytes[0] == '[') {
+        const char *end = memchr(host.bytes, ']', host.length);
+
+        return end ? (struct text){host.bytes + 1, (size_t)(end - host.bytes - 1)} : host;
+    }
+    if (colon) {
+        size_t length = (size_t)(colon - host.bytes);
+
+        /* More than one colon: an IPv6 address without brackets has no port. */
+        if (!memchr(colon + 1, ':', host.length - length - 1)) {
+            host.length = length;
+        }
+    }
+    return host;
+}
+
+bool auth_knows_host(const struct auth *auth, struct text host)
+{
+    if (!host.bytes) {
+        return false;
+    }
+    host = host_without_port(host);
+    for (char **name = auth->host_names; *name; name++) {
+        if (text_equal_nocase(host, host_without_port(text_of(*name)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum hub_code refuse(struct hub_error *error, const char *sentence)
+{
+    return hub_refuse(error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "%s", sentence);
+}
+
+/* Registers a device that shows up for the first time, in lenient mode. */
+static enum hub_code register_device(struct auth *auth, const char *device_id,
+    struct x509_st *certificate, struct identity **device, struct hub_error *error)
+{
+    struct identity_draft draft = {.enabled = true};
+    struct etag_condition create = {.match = ETAG_CREATE_ONLY};
+    enum hub_code code;
+
+    snprintf(draft.device_id, sizeof(draft.device_id), "%s", device_id);
+    if (certificate) {
+        struct certificate_thumbprints thumbprints = certificate_hash(certificate);
+
+        draft.authentication = AUTHENTICATION_SELF_SIGNED;
+        memcpy(draft.primary_thumbprint, thumbprints.sha256, sizeof(thumbprints.sha256));
+    }
+    code = hub_put_device(auth->hub, &draft, create, device, error);
+    if (code == HUB_OK) {
+        LOG(LOG_WARN, "AUTH-DEVICE-REGISTERED", "registered an unknown device on first contact",
+            {"device", device_id});
+    }
+    return code;
+}
+
+enum hub_code auth_find_device(struct auth *auth, const char *device_id,
+    struct x509_st *certificate, struct identity **device, struct hub_error *error)
+{
+    if (!identity_id_is_valid(device_id)) {
+        return hub_refuse(error, HUB_DEVICE_NOT_FOUND, NULL);
+    }
+    *device = identity_find(hub_identities(auth->hub), device_id);
+    if (*device) {
+        return HUB_OK;
+    }
+    if (auth->lenient) {
+        return register_device(auth, device_id, certificate, device, error);
+    }
+    return hub_refuse(error, HUB_DEVICE_NOT_FOUND, "Device %s at IotHub %s not registered.",
+        device_id, hub_settings(auth->hub)->name);
+}
+
+/* ---- tokens ---- */
+
+static bool is_bearer(struct text token)
+{
+    return token.bytes && token.length >= 7 && strncasecmp(token.bytes, "Bearer ", 7) == 0;
+}
+
+/* Microsoft Entra's tokens cannot be checked without Microsoft Entra. */
+static enum hub_code read_bearer(
+    const struct auth *auth, struct text token, struct auth_grant *grant, struct hub_error *error)
+{
+    size_t used = 7;
+
+    while (used < token.length && token.bytes[used] == ' ') {
+        used++;
+    }
+    if (!auth->lenient) {
+        return refuse(error, "Bearer tokens cannot be checked here; use a SAS token.");
+    }
+    if (used == token.length) {
+        return refuse(error, "The bearer token is empty.");
+    }
+    grant->permissions = PERMISSION_REGISTRY_READ | PERMISSION_REGISTRY_WRITE |
+                         PERMISSION_SERVICE_CONNECT | PERMISSION_DEVICE_CONNECT;
+    strcpy(grant->policy, "bearer");
+    return HUB_OK;
+}
+
+static enum hub_code check_signature(const struct auth *auth, const struct sas_token *token,
+    const struct key *primary, const struct key *secondary, struct hub_error *error)
+{
+    if (auth->lenient || sas_token_is_signed_with(token, primary) ||
+        sas_token_is_signed_with(token, secondary)) {
+        return HUB_OK;
+    }
+    return refuse(error, "The specified SAS token has an invalid signature. It does not match "
+                         "either the primary or secondary key.");
+}
+
+static enum hub_code read_policy_token(const struct auth *auth, const struct sas_token *token,
+    struct auth_grant *grant, struct hub_error *error)
+{
+    const struct policy *policy = identity_policy_find(hub_identities(auth->hub), token->policy);
+
+    if (!policy) {
+        return refuse(error, "The SAS token names a shared access policy that does not exist.");
+    }
+    grant->permissions = policy->permissions;
+    snprintf(grant->policy, sizeof(grant->policy), "%s", policy->name);
+    return check_signature(auth, token, &policy->primary, &policy->secondary, error);
+}
+
+static enum hub_code read_device_token(struct auth *auth, const struct sas_token *token,
+    const char *device_id, struct auth_grant *grant, struct hub_error *error)
+{
+    struct identity *device;
+    enum hub_code code = auth_find_device(auth, device_id, NULL, &device, error);
+
+    if (code != HUB_OK) {
+        return code;
+    }
+    if (device->is.authentication != AUTHENTICATION_SAS) {
+        return refuse(error, "The device is registered for a certificate, not for a SAS token.");
+    }
+    grant->permissions = PERMISSION_DEVICE_CONNECT;
+    snprintf(grant->device_id, sizeof(grant->device_id), "%s", device_id);
+    return check_signature(auth, token, &device->is.primary, &device->is.secondary, error);
+}
+
+/* Reads the audience. In lenient mode it need not fit: then the token is for the whole hub. */
+static bool read_audience(
+    const struct auth *auth, const struct sas_token *token, struct audience *audience)
+{
+    bool fits = audience_parse(token->resource, audience);
+
+    if (auth->lenient) {
+        if (!fits || !audience_has_device(audience)) {
+            audience->count = 0;
+        }
+        return true;
+    }
+    return fits && auth_knows_host(auth, text_of(audience->host));
+}
+
+/* The device whose key has signed: the addressed one if the audience covers it, else the one that
+ * the audience names. NULL: neither. */
+static const char *key_holder(
+    const struct auth_grant *grant, const char *addressed, const char *named)
+{
+    if (named[0] != '\0') {
+        return named;
+    }
+    if (addressed && addressed[0] != '\0' && scope_covers(grant->scope, "/devices")) {
+        return addressed;
+    }
+    return NULL;
+}
+
+static enum hub_code read_sas(struct auth *auth, struct text text, const char *addressed,
+    struct instant now, struct auth_grant *grant, struct hub_error *error)
+{
+    struct sas_token token;
+    struct audience audience;
+    char named[AUDIENCE_SEGMENT_MAX + 1];
+    const char *holder;
+    const char *problem = sas_token_parse(text, &token);
+
+    if (problem) {
+        return refuse(error, problem);
+    }
+    if (!read_audience(auth, &token, &audience)) {
+        return refuse(error, "The audience of the SAS token is not this hub.");
+    }
+    audience_find_device(&audience, hub_identities(auth->hub), addressed, named);
+    if (addressed && named[0] != '\0' && strcmp(addressed, named) != 0) {
+        return refuse(error, "The audience of the SAS token is another device.");
+    }
+    if (!audience_write_scope(&audience, named, grant->scope, sizeof(grant->scope))) {
+        return refuse(error, "The audience of the SAS token is too long.");
+    }
+    grant->expires = token.expires;
+    if (auth_grant_is_over(grant, now)) {
+        return refuse(error, "The specified SAS token is expired.");
+    }
+    if (token.policy[0] != '\0') {
+        return read_policy_token(auth, &token, grant, error);
+    }
+    holder = key_holder(grant, addressed, named);
+    if (!holder) {
+        return refuse(error, "The SAS token names neither a device nor a shared access policy.");
+    }
+    if (audience.count > 2) {
+        return hub_refuse(error, HUB_MODULE_NOT_FOUND, NULL);
+    }
+    return read_device_token(auth, &token, holder, grant, error);
+}
+
+static struct auth_grant grant_of_nothing(void)
+{
+    return (struct auth_grant){.expires = INSTANT_NEVER};
+}
+
+enum hub_code auth_read_token(struct auth *auth, struct text token, const char *addressed,
+    struct instant now, struct auth_grant *grant, struct hub_error *error)
+{
+    enum hub_code code;
+
+    *grant = grant_of_nothing();
+    code = is_bearer(token) ? read_bearer(auth, token, grant, error)
+                            : read_sas(auth, token, addressed, now, grant, error);
+    if (code != HUB_OK) {
+        *grant = grant_of_nothing();
+    }
+    return code;
+}
+
+/* ---- certificates ---- */
+
+static enum hub_code check_thumbprint(
+    const struct identity *device, struct x509_st *certificate, struct hub_error *error)
+{
+    struct certificate_thumbprints thumbprints = certificate_hash(certificate);
+
+    if (certificate_thumbprint_is(&thumbprints, device->is.primary_thumbprint) ||
+        certificate_thumbprint_is(&thumbprints, device->is.secondary_thumbprint)) {
+        return HUB_OK;
+    }
+    return hub_refuse(error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS,
+        "The certificate's SHA1Hash %s and SHA2Hash %s match neither PrimaryThumbprint nor "
+        "SecondaryThumbprint.",
+        thumbprints.sha1, thumbprints.sha256);
+}
+
+static enum hub_code check_chain(const struct identity *device, struct x509_st *certificate,
+    bool chain_is_trusted, struct hub_error *error)
+{
+    if (!chain_is_trusted) {
+        return refuse(error, "The certificate is not signed by a CA that the hub trusts.");
+    }
+    if (!certificate_common_name_is(certificate, device->is.device_id)) {
+        return refuse(error, "The certificate's common name is not the device id.");
+    }
+    return HUB_OK;
+}
+
+enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certificate,
+    bool chain_is_trusted, const char *device_id, struct instant now, struct auth_grant *grant,
+    struct hub_error *error)
+{
+    struct identity *device;
+    enum hub_code code = auth_find_device(auth, device_id, certificate, &device, error);
+
+    *grant = grant_of_nothing();
+    if (code != HUB_OK) {
+        return code;
+    }
+    if (device->is.authentication == AUTHENTICATION_SAS) {
+        return refuse(error, "The device is registered for SAS tokens, not for a certificate.");
+    }
+    if (!certificate_is_valid_at(certificate, now)) {
+        return refuse(error, "The certificate is expired or not yet valid.");
+    }
+    if (!auth->lenient) {
+        code = device->is.authentication == AUTHENTICATION_SELF_SIGNED
+                   ? check_thumbprint(device, certificate, error)
+                   : check_chain(device, certificate, chain_is_trusted, error);
+    }
+    if (code == HUB_OK) {
+        grant->permissions = PERMISSION_DEVICE_CONNECT;
+        snprintf(grant->device_id, sizeof(grant->device_id), "%s", device_id);
+    }
+    return code;
+}

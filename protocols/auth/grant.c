@@ -1,0 +1,76 @@
+/*
+ * What a grant opens: permission, audience, and the device itself.
+ */
+#include "protocols/auth/audience.h"
+#include "protocols/auth/auth.h"
+#include "protocols/auth/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Writing the registry includes reading it. */
+static bool permissions_hold(unsigned permissions, enum permission wanted)
+{
+    if (permissions & PERMISSION_REGISTRY_WRITE) {
+        permissions |= PERMISSION_REGISTRY_READ;
+    }
+    return (permissions & wanted) == (unsigned)wanted;
+}
+
+enum hub_code auth_authorize_service(const struct auth_grant *grant, enum permission permission,
+    const char *path, struct hub_error *error)
+{
+    if (grant->device_id[0] != '\0') {
+        return hub_refuse(error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS,
+            "A device's own credentials do not open the service side.");
+    }
+    if (!permissions_hold(grant->permissions, permission)) {
+        return hub_refuse(error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS,
+            "The shared access policy lacks the permission.");
+    }
+    if (!scope_covers(grant->scope, path)) {
+        return hub_refuse(error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS,
+            "The audience of the SAS token does not cover the request.");
+    }
+    return HUB_OK;
+}
+
+static bool grant_speaks_for(const struct auth_grant *grant, const char *device_id)
+{
+    char path[sizeof("/devices/") + AUDIENCE_SEGMENT_MAX];
+    int length = snprintf(path, sizeof(path), "/devices/%s", device_id);
+
+    if (length < 0 || (size_t)length >= sizeof(path)) {
+        return false;
+    }
+    if (grant->device_id[0] != '\0' && strcmp(grant->device_id, device_id) != 0) {
+        return false;
+    }
+    return permissions_hold(grant->permissions, PERMISSION_DEVICE_CONNECT) &&
+           scope_covers(grant->scope, path);
+}
+
+enum hub_code auth_authorize_device(struct auth *auth, const struct auth_grant *grant,
+    const char *device_id, struct hub_error *error)
+{
+    struct identity *device;
+    enum hub_code code;
+
+    if (!grant_speaks_for(grant, device_id)) {
+        return hub_refuse(
+            error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "The credentials do not open this device.");
+    }
+    code = auth_find_device(auth, device_id, NULL, &device, error);
+    if (code != HUB_OK) {
+        return code;
+    }
+    if (!device->is.enabled) {
+        return hub_refuse(error, HUB_DEVICE_NOT_FOUND, "Device %s is disabled.", device_id);
+    }
+    return HUB_OK;
+}
+
+bool auth_grant_is_over(const struct auth_grant *grant, struct instant now)
+{
+    return instant_compare(instant_add(grant->expires, AUTH_CLOCK_SKEW), now) < 0;
+}

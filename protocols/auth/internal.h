@@ -1,0 +1,15 @@
+/*
+ * Shared between auth.c and grant.c.
+ */
+#ifndef DEVICEBOUND_PROTOCOLS_AUTH_INTERNAL_H
+#define DEVICEBOUND_PROTOCOLS_AUTH_INTERNAL_H
+
+#include "protocols/auth/auth.h"
+
+/* The registered device. In lenient mode an unknown one is registered: for `certificate`'s
+ * thumbprint, or for keys when that is NULL. `*device` borrows as identity_find. Errors:
+ * DEVICE_NOT_FOUND. */
+enum hub_code auth_find_device(struct auth *auth, const char *device_id,
+    struct x509_st *certificate, struct identity **device, struct hub_error *error);
+
+#endif
