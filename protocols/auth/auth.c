@@ -195,7 +195,7 @@ static enum hub_code read_device_token(struct auth *auth, const struct sas_token
         return refuse(error, "The device is registered for a certificate, not for a SAS token.");
     }
     grant->permissions = PERMISSION_DEVICE_CONNECT;
-    snprintf(grant->device_id, sizeof(grant->device_id), "%s", device_id);
+    strcpy(grant->device_id, device->is.device_id);
     return check_signature(auth, token, &device->is.primary, &device->is.secondary, error);
 }
 
@@ -339,7 +339,7 @@ enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certifica
     }
     if (code == HUB_OK) {
         grant->permissions = PERMISSION_DEVICE_CONNECT;
-        snprintf(grant->device_id, sizeof(grant->device_id), "%s", device_id);
+        strcpy(grant->device_id, device->is.device_id);
     }
     return code;
 }
