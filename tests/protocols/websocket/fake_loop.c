@@ -1,0 +1,93 @@
+#include "tests/protocols/websocket/fake_loop.h"
+
+#include "store/memory.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+struct loop_timer {
+    struct loop *loop;
+    void (*fire)(void *context);
+    void *context;
+    int64_t due; /* -1: not armed */
+    struct loop_timer *prev, *next;
+};
+
+struct loop {
+    int64_t now;
+    struct loop_timer *timers;
+};
+
+struct loop *loop_create(void)
+{
+    return memory_allocate(sizeof(struct loop));
+}
+
+void loop_free(struct loop *loop)
+{
+    free(loop);
+}
+
+struct loop_timer *loop_timer_create(struct loop *loop, void (*fire)(void *context), void *context)
+{
+    struct loop_timer *timer = memory_allocate(sizeof(*timer));
+
+    timer->loop = loop;
+    timer->fire = fire;
+    timer->context = context;
+    timer->due = -1;
+    DL_APPEND(loop->timers, timer);
+    return timer;
+}
+
+void loop_timer_free(struct loop_timer *timer)
+{
+    if (timer) {
+        DL_DELETE(timer->loop->timers, timer);
+        free(timer);
+    }
+}
+
+void loop_timer_arm(struct loop_timer *timer, int64_t delay_ms)
+{
+    timer->due = timer->loop->now + delay_ms;
+}
+
+void loop_timer_disarm(struct loop_timer *timer)
+{
+    timer->due = -1;
+}
+
+static struct loop_timer *earliest(struct loop *loop)
+{
+    struct loop_timer *best = NULL;
+    struct loop_timer *timer;
+
+    DL_FOREACH (loop->timers, timer) {
+        if (timer->due >= 0 && (!best || timer->due < best->due)) {
+            best = timer;
+        }
+    }
+    return best;
+}
+
+void fake_loop_advance(struct loop *loop, int64_t ms)
+{
+    int64_t end = loop->now + ms;
+
+    for (struct loop_timer *timer; (timer = earliest(loop)) && timer->due <= end;) {
+        loop->now = timer->due > loop->now ? timer->due : loop->now;
+        timer->due = -1;
+        timer->fire(timer->context);
+    }
+    loop->now = end;
+}
+
+int fake_loop_timers(const struct loop *loop)
+{
+    struct loop_timer *timer;
+    int count;
+
+    DL_COUNT(loop->timers, timer, count);
+    return count;
+}
