@@ -1,6 +1,6 @@
 /*
  * A stream without a socket: the test is the peer and the loop. It stays for the test to look at
- * after it was closed.
+ * after it was closed; any other use of a closed stream aborts.
  */
 #ifndef DEVICEBOUND_TESTS_PROTOCOLS_WEBSOCKET_MEMORY_STREAM_H
 #define DEVICEBOUND_TESTS_PROTOCOLS_WEBSOCKET_MEMORY_STREAM_H
@@ -15,6 +15,7 @@ struct memory_stream {
     size_t output_length;
     size_t output_pending; /* what the stream says of itself; the test sets it */
     int fullness_asked;
+    bool owner_is_new; /* the waiting input has to be told */
     int closed, reset;
     struct x509_st *certificate;
 };
@@ -22,7 +23,7 @@ struct memory_stream {
 void memory_stream_init(struct memory_stream *memory);
 void memory_stream_release(struct memory_stream *memory);
 
-/* More bytes arrive, and the owner is told. */
+/* More bytes arrive, and the owner is told; so is one that takes over meanwhile. */
 void memory_stream_feed(struct memory_stream *memory, const void *bytes, size_t length);
 
 /* The peer is gone, and the owner is told. */
