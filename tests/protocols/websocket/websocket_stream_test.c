@@ -14,8 +14,9 @@ static struct loop *loop;
 static struct memory_stream lower;
 static struct websocket_closing closing;
 static struct stream *websocket;
+static uint8_t owner_input[BIG];
 static struct {
-    uint8_t input[2 * BIG];
+    uint8_t *input;
     size_t length;
     int readable, writable, ended;
     bool idle; /* does not consume */
@@ -27,7 +28,7 @@ static void take_input(void)
     size_t length;
     const uint8_t *bytes = stream_peek(websocket, &length);
 
-    ck_assert_uint_le(owner.length + length, sizeof(owner.input));
+    ck_assert_uint_le(owner.length + length, BIG);
     memcpy(owner.input + owner.length, bytes, length);
     owner.length += length;
     stream_consume(websocket, length);
@@ -72,6 +73,7 @@ static const struct stream_events owner_events = {owner_readable, owner_writable
 static void open_hiding(bool hide_certificate)
 {
     memset(&owner, 0, sizeof(owner));
+    owner.input = owner_input;
     memory_stream_init(&lower);
     lower.certificate = (struct x509_st *)&lower;
     websocket = websocket_stream_create(loop, &lower.base, hide_certificate, &closing);
