@@ -116,6 +116,8 @@ START_TEST(test_a_device_token_for_another_device_is_unauthorized)
         /* even if that one is not registered */
         ck_assert_int_eq(device_access(token_for(resources[i]), "dev-3"), UNAUTHORIZED);
     }
+    /* an audience that names nobody is no reason to tell so */
+    ck_assert_int_eq(device_access(token_for("hub.local/devices/ghost"), "dev-1"), UNAUTHORIZED);
     /* the host as audience, but another device's key */
     ck_assert_int_eq(device_access(make_token((struct token_recipe){.resource = "hub.local",
                                        .key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}),
@@ -387,6 +389,18 @@ START_TEST(test_each_policy_opens_what_its_permissions_say)
 }
 END_TEST
 
+START_TEST(test_the_right_to_write_the_registry_includes_reading_it)
+{
+    struct auth_grant writer = {.permissions = PERMISSION_REGISTRY_WRITE};
+    struct auth_grant reader = {.permissions = PERMISSION_REGISTRY_READ};
+
+    ck_assert_int_eq(
+        auth_authorize_service(&writer, PERMISSION_REGISTRY_READ, "/devices", NULL), HUB_OK);
+    ck_assert_int_eq(
+        auth_authorize_service(&reader, PERMISSION_REGISTRY_WRITE, "/devices", NULL), UNAUTHORIZED);
+}
+END_TEST
+
 START_TEST(test_service_audiences_open_by_segment)
 {
     const char *narrow = policy_token("service", "hub.local%2Fmessages%2Fdevicebound");
@@ -578,6 +592,7 @@ static void add_enforcing_tests(TCase *tests)
     tcase_add_test(tests, test_host_forms);
     tcase_add_test(tests, test_known_hosts_are_compared_without_port_and_case);
     tcase_add_test(tests, test_each_policy_opens_what_its_permissions_say);
+    tcase_add_test(tests, test_the_right_to_write_the_registry_includes_reading_it);
     tcase_add_test(tests, test_service_audiences_open_by_segment);
     tcase_add_test(tests, test_a_device_key_does_not_open_the_service);
     tcase_add_test(tests, test_unknown_policies_and_missing_credentials_are_unauthorized);
