@@ -25,7 +25,7 @@ enum address_kind {
     ADDRESS_DEVICE_METHODS /* /devices/{d}[/modules/{m}]/methods/devicebound */
 };
 
-#define ADDRESS_ID_MAX (3 * DEVICE_ID_MAX) /* every character percent-encoded */
+#define ADDRESS_ID_MAX ((size_t)3 * DEVICE_ID_MAX) /* every character percent-encoded */
 
 struct address_id {
     char raw[ADDRESS_ID_MAX + 1];

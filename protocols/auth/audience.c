@@ -41,9 +41,9 @@ static bool segment_decode(struct text segment, int times, char out[AUDIENCE_SEG
     memcpy(out, segment.bytes, segment.length);
     out[segment.length] = '\0';
     for (int i = 0; i < times; i++) {
-        strcpy(before, out);
+        memcpy(before, out, strlen(out) + 1);
         if (!percent_decode(text_of(before), out, AUDIENCE_SEGMENT_MAX + 1)) {
-            strcpy(out, before);
+            memcpy(out, before, strlen(before) + 1);
             break;
         }
     }
@@ -111,7 +111,7 @@ void audience_find_device(const struct audience *audience, struct identity_regis
     }
     if (addressed && strlen(addressed) <= AUDIENCE_SEGMENT_MAX &&
         segment_names(audience->segments[1], addressed, 2)) {
-        strcpy(device_id, addressed);
+        memcpy(device_id, addressed, strlen(addressed) + 1);
         return;
     }
     for (int times = 0; times <= 2; times++) {

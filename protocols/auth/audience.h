@@ -14,7 +14,7 @@
 
 #define AUDIENCE_HOST_MAX 255
 #define AUDIENCE_SEGMENTS_MAX 6
-#define AUDIENCE_SEGMENT_MAX (5 * DEVICE_ID_MAX) /* every character encoded twice */
+#define AUDIENCE_SEGMENT_MAX ((size_t)5 * DEVICE_ID_MAX) /* every character encoded twice */
 
 struct audience {
     char host[AUDIENCE_HOST_MAX + 1]; /* decoded, a port included */

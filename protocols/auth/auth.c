@@ -116,6 +116,7 @@ static enum hub_code register_device(struct auth *auth, const char *device_id,
 enum hub_code auth_find_device(struct auth *auth, const char *device_id,
     struct x509_st *certificate, struct identity **device, struct hub_error *error)
 {
+    *device = NULL;
     if (!identity_id_is_valid(device_id)) {
         return hub_refuse(error, HUB_DEVICE_NOT_FOUND, NULL);
     }
@@ -154,7 +155,7 @@ static enum hub_code read_bearer(
     }
     grant->permissions = PERMISSION_REGISTRY_READ | PERMISSION_REGISTRY_WRITE |
                          PERMISSION_SERVICE_CONNECT | PERMISSION_DEVICE_CONNECT;
-    strcpy(grant->policy, "bearer");
+    snprintf(grant->policy, sizeof(grant->policy), "bearer");
     return HUB_OK;
 }
 
@@ -185,17 +186,17 @@ static enum hub_code read_policy_token(const struct auth *auth, const struct sas
 static enum hub_code read_device_token(struct auth *auth, const struct sas_token *token,
     const char *device_id, struct auth_grant *grant, struct hub_error *error)
 {
-    struct identity *device;
+    struct identity *device = NULL;
     enum hub_code code = auth_find_device(auth, device_id, NULL, &device, error);
 
-    if (code != HUB_OK) {
+    if (!device) {
         return code;
     }
     if (device->is.authentication != AUTHENTICATION_SAS) {
         return refuse(error, "The device is registered for a certificate, not for a SAS token.");
     }
     grant->permissions = PERMISSION_DEVICE_CONNECT;
-    strcpy(grant->device_id, device->is.device_id);
+    memcpy(grant->device_id, device->is.device_id, sizeof(grant->device_id));
     return check_signature(auth, token, &device->is.primary, &device->is.secondary, error);
 }
 
@@ -319,11 +320,11 @@ enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certifica
     bool chain_is_trusted, const char *device_id, struct instant now, struct auth_grant *grant,
     struct hub_error *error)
 {
-    struct identity *device;
+    struct identity *device = NULL;
     enum hub_code code = auth_find_device(auth, device_id, certificate, &device, error);
 
     *grant = grant_of_nothing();
-    if (code != HUB_OK) {
+    if (!device) {
         return code;
     }
     if (device->is.authentication == AUTHENTICATION_SAS) {
@@ -339,7 +340,7 @@ enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certifica
     }
     if (code == HUB_OK) {
         grant->permissions = PERMISSION_DEVICE_CONNECT;
-        strcpy(grant->device_id, device->is.device_id);
+        memcpy(grant->device_id, device->is.device_id, sizeof(grant->device_id));
     }
     return code;
 }

@@ -2,8 +2,8 @@
  * Who may do what: reads SAS tokens and client certificates, and says what they open. Called by
  * every protocol; holds no connection. Secrets and tokens never reach a log or a sentence.
  *
- * Token validity is judged on the machine's clock unless `tokens_follow_hub` is set, with five
- * minutes of grace for clocks that differ.
+ * Validity is judged at the `now` that the caller gives: the machine's clock, or the hub's where
+ * the operator asked for that. Tokens have five minutes of grace for clocks that differ.
  *
  * Sources: learn.microsoft.com, "Control access to IoT Hub with shared access signatures" and
  * "Authenticate identities with X.509 certificates".
@@ -39,17 +39,17 @@ struct auth_grant {
 
 /* Verifies a SAS token: form, audience host, key holder, signature, expiry. `addressed`: the device
  * a request or connection is about, whose key it is when the token has no `skn` and its audience
- * names none; may be NULL. `now` is the machine's. Errors: IOT_HUB_UNAUTHORIZED_ACCESS for
- * everything that is wrong with the token, an audience that names another device than `addressed`
- * included (the sentence says what, for the log and for CBS); DEVICE_NOT_FOUND when a well-formed
- * token names a device that is not registered; MODULE_NOT_FOUND when a module's own key would have
- * to be looked up: modules are not registered here. A Bearer token is refused, or in lenient mode
- * opens everything under the policy name "bearer". */
+ * names none; may be NULL. A Bearer token is refused, or in lenient mode opens everything under the
+ * policy name "bearer". Errors: IOT_HUB_UNAUTHORIZED_ACCESS for everything that is wrong with the
+ * token, an audience that names another device than `addressed` included (the sentence says what,
+ * for the log and for CBS); DEVICE_NOT_FOUND when a well-formed token names a device that is not
+ * registered; MODULE_NOT_FOUND when a module's own key would have to be looked up: modules are not
+ * registered here. `*grant` opens nothing after a refusal. */
 enum hub_code auth_read_token(struct auth *auth, struct text token, const char *addressed,
     struct instant now, struct auth_grant *grant, struct hub_error *error);
 
-/* Verifies a device's certificate: thumbprint, or chain and common name, as it is registered.
- * Errors as above. */
+/* Verifies a device's certificate: validity, and thumbprint, or chain and common name, as the
+ * device is registered. Errors: IOT_HUB_UNAUTHORIZED_ACCESS, DEVICE_NOT_FOUND. */
 enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certificate,
     bool chain_is_trusted, const char *device_id, struct instant now, struct auth_grant *grant,
     struct hub_error *error);
@@ -66,7 +66,7 @@ enum hub_code auth_authorize_service(const struct auth_grant *grant, enum permis
 enum hub_code auth_authorize_device(struct auth *auth, const struct auth_grant *grant,
     const char *device_id, struct hub_error *error);
 
-/* True when the grant's time, grace included, is over at `now` (the machine's). */
+/* True when the grant's time, grace included, is over at `now`. */
 bool auth_grant_is_over(const struct auth_grant *grant, struct instant now);
 
 /* True when `host` (a port is cut, case is ignored) is a name of this hub. */

@@ -27,7 +27,7 @@ bool certificate_thumbprint_is(
 /* Whether the subject has exactly one common name, and it is `name`; case counts. */
 bool certificate_common_name_is(const struct x509_st *certificate, const char *name);
 
-/* Whether `now` (the machine's) is within its validity. */
+/* Whether `now` is within its validity. */
 bool certificate_is_valid_at(const struct x509_st *certificate, struct instant now);
 
 #endif

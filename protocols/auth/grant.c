@@ -53,7 +53,7 @@ static bool grant_speaks_for(const struct auth_grant *grant, const char *device_
 enum hub_code auth_authorize_device(struct auth *auth, const struct auth_grant *grant,
     const char *device_id, struct hub_error *error)
 {
-    struct identity *device;
+    struct identity *device = NULL;
     enum hub_code code;
 
     if (!grant_speaks_for(grant, device_id)) {
@@ -61,7 +61,7 @@ enum hub_code auth_authorize_device(struct auth *auth, const struct auth_grant *
             error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "The credentials do not open this device.");
     }
     code = auth_find_device(auth, device_id, NULL, &device, error);
-    if (code != HUB_OK) {
+    if (!device) {
         return code;
     }
     if (!device->is.enabled) {

@@ -8,13 +8,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
+#include <sys/queue.h>
 
 struct websocket_gate {
     struct loop *loop;
     struct websocket_exits exits;
     void *context;
-    struct visitor *visitors;
+    LIST_HEAD(, visitor) visitors;
     struct websocket_closing closing;
 };
 
@@ -23,7 +23,7 @@ struct visitor {
     struct stream *stream;
     struct loop_timer *deadline;
     struct handshake handshake;
-    struct visitor *prev, *next;
+    LIST_ENTRY(visitor) link; /* of `visitors` */
 };
 
 /* Returns the visitor's stream; the visitor is gone. */
@@ -31,7 +31,7 @@ static struct stream *dismiss(struct visitor *visitor)
 {
     struct stream *stream = visitor->stream;
 
-    DL_DELETE(visitor->gate->visitors, visitor);
+    LIST_REMOVE(visitor, link);
     loop_timer_free(visitor->deadline);
     free(visitor);
     return stream;
@@ -112,17 +112,23 @@ void websocket_gate_take(struct websocket_gate *gate, struct stream *stream)
     visitor->stream = stream;
     visitor->deadline = loop_timer_create(gate->loop, turn_away, visitor);
     loop_timer_arm(visitor->deadline, WEBSOCKET_HEAD_WAIT_MS);
-    DL_APPEND(gate->visitors, visitor);
+    LIST_INSERT_HEAD(&gate->visitors, visitor, link);
     stream_set_owner(stream, &visitor_events, visitor);
 }
 
 void websocket_gate_free(struct websocket_gate *gate)
 {
+    struct visitor *visitor;
+
     if (!gate) {
         return;
     }
-    while (gate->visitors) {
-        stream_reset(dismiss(gate->visitors));
+    visitor = LIST_FIRST(&gate->visitors);
+    while (visitor) {
+        struct visitor *next = LIST_NEXT(visitor, link);
+
+        stream_reset(dismiss(visitor));
+        visitor = next;
     }
     websocket_closing_reset(&gate->closing);
     free(gate);

@@ -275,7 +275,8 @@ static enum handshake_verdict refuse_version(struct handshake *handshake)
 
 /* The header names, their case and the single spaces are what some clients need. No extension is
  * ever accepted. */
-static enum handshake_verdict accept(struct handshake *handshake, const struct request *request)
+static enum handshake_verdict accept_upgrade(
+    struct handshake *handshake, const struct request *request)
 {
     char accept[ACCEPT_SIZE];
 
@@ -317,7 +318,7 @@ static enum handshake_verdict judge(struct handshake *handshake, const struct re
         return refuse(handshake, "400 Bad Request", "The WebSocket handshake is malformed.");
     }
     handshake->no_client_certificate = query_hides_certificate(query);
-    return accept(handshake, request);
+    return accept_upgrade(handshake, request);
 }
 
 enum handshake_verdict handshake_read(

@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
+#include <sys/queue.h>
 #include <wslay/wslay.h>
 
 #define CONTROL_PAYLOAD_MAX 125
@@ -45,7 +45,7 @@ struct websocket_stream {
     struct stream *lower;
     struct loop_timer *timer; /* to come back from the loop; while closing, the deadline */
     struct websocket_closing *closing;
-    struct websocket_stream *prev, *next; /* of `closing` */
+    LIST_ENTRY(websocket_stream) link; /* of `closing` */
     wslay_frame_context_ptr frames;
     enum phase phase;
     bool hide_certificate;
@@ -173,14 +173,22 @@ static void free_websocket(struct websocket_stream *websocket)
     free(websocket);
 }
 
+/* Ends the lower stream; whoever calls from outside of `run` then frees. */
 static void finish(struct websocket_stream *websocket, void (*end)(struct stream *stream))
 {
     if (websocket->phase == PHASE_CLOSING) {
-        DL_DELETE(websocket->closing->first, websocket);
+        LIST_REMOVE(websocket, link);
     }
     enter(websocket, PHASE_GONE);
     end(websocket->lower);
-    if (!websocket->running) {
+}
+
+static void finish_and_free(struct websocket_stream *websocket, void (*end)(struct stream *stream))
+{
+    bool freed_by_run = websocket->running;
+
+    finish(websocket, end);
+    if (!freed_by_run) {
         free_websocket(websocket);
     }
 }
@@ -403,7 +411,7 @@ static void timer_fired(void *context)
     struct websocket_stream *websocket = context;
 
     if (websocket->phase == PHASE_CLOSING) {
-        finish(websocket, stream_close);
+        finish_and_free(websocket, stream_close);
     } else {
         run(websocket);
     }
@@ -462,12 +470,12 @@ static void websocket_close(struct stream *stream)
 
     websocket->base.events = NULL;
     if (websocket->phase != PHASE_OPEN) {
-        finish(websocket, stream_close);
+        finish_and_free(websocket, stream_close);
         return;
     }
     send_close(websocket, WSLAY_CODE_NORMAL_CLOSURE);
     enter(websocket, PHASE_CLOSING);
-    DL_APPEND(websocket->closing->first, websocket);
+    LIST_INSERT_HEAD(websocket->closing, websocket, link);
     input_drop(websocket, input_length(websocket));
     loop_timer_arm(websocket->timer, WEBSOCKET_CLOSE_WAIT_MS);
     if (!websocket->running) {
@@ -479,7 +487,7 @@ static void websocket_close(struct stream *stream)
 static void websocket_reset(struct stream *stream)
 {
     of(stream)->base.events = NULL;
-    finish(of(stream), stream_reset);
+    finish_and_free(of(stream), stream_reset);
 }
 
 static const char *websocket_peer_address(const struct stream *stream)
@@ -538,7 +546,12 @@ struct stream *websocket_stream_create(struct loop *loop, struct stream *lower,
 
 void websocket_closing_reset(struct websocket_closing *closing)
 {
-    while (closing->first) {
-        finish(closing->first, stream_reset);
+    struct websocket_stream *websocket = LIST_FIRST(closing);
+
+    while (websocket) {
+        struct websocket_stream *next = LIST_NEXT(websocket, link);
+
+        finish_and_free(websocket, stream_reset);
+        websocket = next;
     }
 }

@@ -13,12 +13,12 @@
 #include "protocols/stream/loop.h"
 #include "protocols/stream/stream.h"
 
+#include <sys/queue.h>
+
 struct websocket_stream;
 
 /* Those which their owner has closed and which wait for the peer's close frame. Starts as zeros. */
-struct websocket_closing {
-    struct websocket_stream *first;
-};
+LIST_HEAD(websocket_closing, websocket_stream);
 
 #define WEBSOCKET_CLOSE_WAIT_MS 1000
 
