@@ -282,9 +282,12 @@ static size_t write_frame(uint8_t *out, size_t length)
 
 static void check_pattern(const uint8_t *bytes, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        ck_assert_msg(bytes[i] == pattern(i), "byte %zu", i);
+    size_t good = 0;
+
+    while (good < length && bytes[good] == pattern(good)) {
+        good++;
     }
+    ck_assert_uint_eq(good, length);
 }
 
 START_TEST(test_each_form_of_length_is_read)
