@@ -12,6 +12,7 @@
  */
 #include "protocols/websocket/websocket_stream.h"
 
+#include "protocols/websocket/input.h"
 #include "store/memory.h"
 
 #include <stdlib.h>
@@ -20,9 +21,6 @@
 #include <wslay/wslay.h>
 
 #define CONTROL_PAYLOAD_MAX 125
-
-/* An empty input keeps no more than this. */
-#define INPUT_KEPT 4096
 
 enum phase {
     PHASE_OPEN, /* frames go both ways */
@@ -59,9 +57,7 @@ struct websocket_stream {
     uint64_t frame_left;
     uint8_t control[CONTROL_PAYLOAD_MAX];
     size_t control_length;
-    /* unread payload is input[input_start .. input_end) */
-    uint8_t *input;
-    size_t input_start, input_end, input_size;
+    struct input input; /* payload that the owner has not consumed */
 };
 
 static void enter(struct websocket_stream *websocket, enum phase phase)
@@ -75,56 +71,6 @@ static void enter(struct websocket_stream *websocket, enum phase phase)
 static struct websocket_stream *of(const struct stream *stream)
 {
     return (struct websocket_stream *)stream;
-}
-
-/* ---- input ---- */
-
-static size_t input_length(const struct websocket_stream *websocket)
-{
-    return websocket->input_end - websocket->input_start;
-}
-
-static void input_append(struct websocket_stream *websocket, const uint8_t *bytes, size_t length)
-{
-    size_t kept = input_length(websocket);
-
-    if (length == 0) {
-        return;
-    }
-    if (websocket->input_size - websocket->input_end < length) {
-        if (kept > 0) {
-            memmove(websocket->input, websocket->input + websocket->input_start, kept);
-        }
-        websocket->input_start = 0;
-        websocket->input_end = kept;
-    }
-    if (websocket->input_size - websocket->input_end < length) {
-        size_t size = websocket->input_size > 0 ? websocket->input_size : 1024;
-
-        while (size < kept + length) {
-            size *= 2;
-        }
-        websocket->input = memory_grow(websocket->input, size, 1);
-        websocket->input_size = size;
-    }
-    memcpy(websocket->input + websocket->input_end, bytes, length);
-    websocket->input_end += length;
-    websocket->input_is_new = true;
-}
-
-static void input_drop(struct websocket_stream *websocket, size_t length)
-{
-    websocket->input_start += length;
-    if (input_length(websocket) > 0) {
-        return;
-    }
-    websocket->input_start = 0;
-    websocket->input_end = 0;
-    if (websocket->input_size > INPUT_KEPT) {
-        free(websocket->input);
-        websocket->input = NULL;
-        websocket->input_size = 0;
-    }
 }
 
 /* ---- frames out ---- */
@@ -169,7 +115,7 @@ static void free_websocket(struct websocket_stream *websocket)
 {
     loop_timer_free(websocket->timer);
     wslay_frame_context_free(websocket->frames);
-    free(websocket->input);
+    input_release(&websocket->input);
     free(websocket);
 }
 
@@ -286,7 +232,8 @@ static void take_piece(struct websocket_stream *websocket, const struct wslay_fr
         memcpy(websocket->control + websocket->control_length, frame->data, frame->data_length);
         websocket->control_length += frame->data_length;
     } else if (!is_control && websocket->phase == PHASE_OPEN) {
-        input_append(websocket, frame->data, frame->data_length);
+        input_append(&websocket->input, frame->data, frame->data_length);
+        websocket->input_is_new |= frame->data_length > 0;
     }
     if (websocket->frame_left > 0) {
         return;
@@ -331,7 +278,7 @@ static void pump(struct websocket_stream *websocket)
         struct wslay_frame_iocb frame;
         ssize_t length;
 
-        if (input_length(websocket) >= STREAM_INPUT_MAX && !websocket->lower_ended) {
+        if (input_length(&websocket->input) >= STREAM_INPUT_MAX && !websocket->lower_ended) {
             websocket->stalled = true;
             return;
         }
@@ -365,7 +312,7 @@ static void run(struct websocket_stream *websocket)
             websocket->input_is_new = false;
             websocket->base.events->readable(websocket->base.owner);
         }
-    } while (websocket->stalled && input_length(websocket) < STREAM_INPUT_MAX);
+    } while (websocket->stalled && input_length(&websocket->input) < STREAM_INPUT_MAX);
     if (has_owner(websocket) && websocket->phase == PHASE_ENDING) {
         enter(websocket, PHASE_ENDED);
         websocket->base.events->ended(websocket->base.owner);
@@ -421,20 +368,15 @@ static void timer_fired(void *context)
 
 static const uint8_t *websocket_peek(struct stream *stream, size_t *length)
 {
-    static const uint8_t nothing[1];
-
-    *length = input_length(of(stream));
-    return *length > 0 ? of(stream)->input + of(stream)->input_start : nothing;
+    *length = input_length(&of(stream)->input);
+    return input_bytes(&of(stream)->input);
 }
 
 static void websocket_consume(struct stream *stream, size_t length)
 {
     struct websocket_stream *websocket = of(stream);
 
-    if (length > input_length(websocket)) {
-        abort();
-    }
-    input_drop(websocket, length);
+    input_consume(&websocket->input, length);
     if (websocket->stalled && !websocket->running) {
         loop_timer_arm(websocket->timer, 0);
     }
@@ -458,7 +400,7 @@ static void websocket_set_owner(struct stream *stream)
 {
     struct websocket_stream *websocket = of(stream);
 
-    websocket->input_is_new = input_length(websocket) > 0;
+    websocket->input_is_new = input_length(&websocket->input) > 0;
     if (websocket->input_is_new || websocket->phase == PHASE_ENDING) {
         loop_timer_arm(websocket->timer, 0);
     }
@@ -476,7 +418,7 @@ static void websocket_close(struct stream *stream)
     send_close(websocket, WSLAY_CODE_NORMAL_CLOSURE);
     enter(websocket, PHASE_CLOSING);
     LIST_INSERT_HEAD(websocket->closing, websocket, link);
-    input_drop(websocket, input_length(websocket));
+    input_consume(&websocket->input, input_length(&websocket->input));
     loop_timer_arm(websocket->timer, WEBSOCKET_CLOSE_WAIT_MS);
     if (!websocket->running) {
         /* The close frame may have been waiting behind a full input. */
