@@ -1,0 +1,44 @@
+/*
+ * Streams over sockets: TLS over TCP, or plain TCP. Called by server/listener with connected
+ * descriptors; the protocols see a struct stream only. Belongs to the loop's thread.
+ *
+ * Small writes of one pass of the loop are gathered and leave together. A peer that does not read
+ * is not read either once its output is full, so that it costs bounded memory and no time.
+ *
+ * Sources: RFC 8446 section 6.1 and RFC 5246 section 7.2.1 (closure alerts), tcp(7), socket(7).
+ */
+#ifndef DEVICEBOUND_PROTOCOLS_STREAM_SOCKET_STREAM_H
+#define DEVICEBOUND_PROTOCOLS_STREAM_SOCKET_STREAM_H
+
+#include "protocols/stream/loop.h"
+#include "protocols/stream/stream.h"
+
+struct ssl_st; /* OpenSSL's SSL */
+struct socket_streams;
+
+#define SOCKET_HANDSHAKE_MS 10000 /* for the TLS handshake */
+#define SOCKET_FLUSH_MS 2000 /* for the pending output of a stream that was closed */
+#define SOCKET_LINGER_MS 1000 /* for the peer's own end after ours was sent */
+
+/* All socket streams of one loop. Borrows the loop. Returns owned. */
+struct socket_streams *socket_streams_create(struct loop *loop);
+
+/* Resets what is left; no owner hears of it. */
+void socket_streams_free(struct socket_streams *streams);
+
+/* Takes the stream. */
+typedef void socket_stream_accepted(void *context, struct stream *stream);
+
+/* Takes `descriptor`, a connected TCP socket, and `ssl`, a session in accept state without a
+ * BIO; NULL for plain TCP. `accepted` gets the stream once the handshake is done: from the loop
+ * with TLS, within this call without. A handshake that fails or takes too long ends in silence. */
+void socket_streams_add(struct socket_streams *streams, int descriptor, struct ssl_st *ssl,
+    socket_stream_accepted *accepted, void *context);
+
+/* Those in handshake and those that still close included. */
+size_t socket_streams_count(const struct socket_streams *streams);
+
+/* The process stops: handshakes are cut, the owners of all other streams are told `ended`. */
+void socket_streams_end_all(struct socket_streams *streams);
+
+#endif
