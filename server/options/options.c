@@ -1,0 +1,354 @@
+#include "server/options/options.h"
+
+#include "server/options/options_table.h"
+#include "store/iso8601.h"
+#include "store/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *word;
+    enum verb verb;
+} verbs[] = {
+    {"serve", VERB_SERVE},
+    {"version", VERB_VERSION},
+    {"--version", VERB_VERSION},
+    {"healthcheck", VERB_HEALTHCHECK},
+    {"connection-string", VERB_CONNECTION_STRING},
+    {"ca", VERB_CA},
+    {"help", VERB_HELP},
+    {"--help", VERB_HELP},
+    {"-h", VERB_HELP},
+    {"--help=markdown", VERB_HELP_MARKDOWN},
+};
+
+static struct option_given *given_of(struct options *options, const struct option_row *row)
+{
+    return &options->given[row - option_rows];
+}
+
+/* ---- one value of one source ---- */
+
+/* Keeps the text for the listing and for sentences; of keys and devices only what is public. */
+static void record(struct option_given *given, const char *text)
+{
+    if (!given->text) {
+        given->text = memory_copy_string(text);
+        return;
+    }
+    size_t size = strlen(given->text) + strlen(text) + 2;
+    char *joined = memory_allocate(size);
+    snprintf(joined, size, "%s,%s", given->text, text);
+    free(given->text);
+    given->text = joined;
+}
+
+static void begin_source(
+    struct options *options, const struct option_row *row, enum option_source source)
+{
+    struct option_given *given = given_of(options, row);
+    bool repeats = row->type == OPTION_NAMES || row->type == OPTION_DEVICES;
+    if (given->source != source || !repeats) {
+        option_clear(options, row);
+        free(given->text);
+        given->text = NULL;
+    }
+    given->source = source;
+}
+
+static void record_devices(struct options *options, const struct option_row *row)
+{
+    struct option_given *given = given_of(options, row);
+    free(given->text);
+    given->text = NULL;
+    for (size_t i = 0; i < options->devices.count; i++) {
+        record(given, options->devices.items[i].draft.device_id);
+    }
+}
+
+bool option_take(struct options *options, const struct option_row *row, const char *text,
+    struct option_origin origin, char mistake[static 512])
+{
+    begin_source(options, row, origin.source);
+    if (!option_set(options, row, text, origin, mistake)) {
+        return false;
+    }
+    if (row->type == OPTION_DEVICES) {
+        record_devices(options, row);
+    } else {
+        bool is_secret = row->type == OPTION_KEY && strcmp(text, DEFAULT_SHARED_ACCESS_KEY) != 0;
+        record(given_of(options, row), is_secret ? "***" : text);
+    }
+    return true;
+}
+
+void option_take_device(struct options *options, const struct option_row *row,
+    const struct seed_device *device, struct option_origin origin)
+{
+    begin_source(options, row, origin.source);
+    struct seed_list *list = &options->devices;
+    list->items = memory_grow(list->items, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = *device;
+    record_devices(options, row);
+}
+
+/* ---- the command line ---- */
+
+static const struct option_row *find_flag(const char *name, size_t length)
+{
+    for (size_t i = 0; i < option_row_count; i++) {
+        const char *flag = option_rows[i].flag;
+        if (strlen(flag) == length && strncmp(flag, name, length) == 0) {
+            return &option_rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* One argument, and the next when it is its value. `*row` and `*text` describe it. */
+static bool read_argument(char *const *arguments, int count, int *at, const struct option_row **row,
+    const char **text, char mistake[static 512])
+{
+    const char *argument = arguments[(*at)++];
+    if (strncmp(argument, "--", 2) != 0 || !argument[2]) {
+        return option_mistake(
+            mistake, "\"%.200s\" is neither a verb nor a setting; see --help", argument);
+    }
+    const char *name = argument + 2;
+    size_t length = strcspn(name, "=");
+    *row = find_flag(name, length);
+    if (!*row) {
+        return option_mistake(
+            mistake, "--%.*s is no setting; see --help", (int)(length > 200 ? 200 : length), name);
+    }
+    if (name[length] == '=') {
+        *text = name + length + 1;
+    } else if ((*row)->type == OPTION_SWITCH) {
+        *text = "true";
+    } else if (*at < count) {
+        *text = arguments[(*at)++];
+    } else {
+        char accepted[OPTION_ACCEPTED_SIZE];
+        option_describe_accepted(*row, accepted);
+        return option_mistake(mistake, "--%s has no value: accepted is %s", (*row)->flag, accepted);
+    }
+    return true;
+}
+
+/* The verb, which is the first argument if it is there, and the number of arguments it takes. */
+static int read_verb(struct options *options, char *const *arguments, int count)
+{
+    for (size_t i = 0; count > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (strcmp(arguments[1], verbs[i].word) == 0) {
+            options->verb = verbs[i].verb;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static bool read_command_line(
+    struct options *options, char *const *arguments, int count, char mistake[static 512])
+{
+    const struct option_origin origin = {SOURCE_COMMAND_LINE, NULL};
+    for (int at = 1 + read_verb(options, arguments, count); at < count;) {
+        const struct option_row *row;
+        const char *text;
+        if (strcmp(arguments[at], "--help") == 0 || strcmp(arguments[at], "-h") == 0) {
+            options->verb = VERB_HELP;
+            return true;
+        }
+        if (!read_argument(arguments, count, &at, &row, &text, mistake)) {
+            return false;
+        }
+        if (row->group == GROUP_VERB && options->verb != VERB_CONNECTION_STRING) {
+            return option_mistake(mistake, "--%s belongs to the verb connection-string", row->flag);
+        }
+        if (!option_take(options, row, text, origin, mistake)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- the environment ---- */
+
+static const char *find_variable(char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; environment && *environment; environment++) {
+        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=') {
+            return *environment + length + 1;
+        }
+    }
+    return NULL;
+}
+
+/* An empty variable counts as none: compose files pass unset ones so. */
+static const char *variable_of(char *const *environment, const struct option_row *row)
+{
+    char name[OPTION_ENVIRONMENT_SIZE];
+    option_environment_name(row, name);
+    const char *text = row->group == GROUP_VERB ? NULL : find_variable(environment, name);
+    return text && *text ? text : NULL;
+}
+
+static bool read_environment(
+    struct options *options, char *const *environment, char mistake[static 512])
+{
+    const struct option_origin origin = {SOURCE_ENVIRONMENT, NULL};
+    for (size_t i = 0; i < option_row_count; i++) {
+        const char *text = variable_of(environment, &option_rows[i]);
+        if (text && !option_take(options, &option_rows[i], text, origin, mistake)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- all together ---- */
+
+static bool set_defaults(struct options *options, char mistake[static 512])
+{
+    const struct option_origin origin = {SOURCE_DEFAULT, NULL};
+    options->hub = hub_settings_default();
+    for (size_t i = 0; i < option_row_count; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (row->initial && !option_take(options, row, row->initial, origin, mistake)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The command line has named the file before its own values are taken: it is read twice. */
+static bool read_file(struct options *options, char *const *arguments, int count,
+    char *const *environment, char mistake[static 512])
+{
+    const char *path = variable_of(environment, find_flag("config", strlen("config")));
+    for (int at = 1 + read_verb(options, arguments, count); at < count;) {
+        const struct option_row *row;
+        const char *text;
+        if (!read_argument(arguments, count, &at, &row, &text, mistake)) {
+            break; /* told when its turn comes */
+        }
+        if (strcmp(row->flag, "config") == 0) {
+            path = text;
+        }
+    }
+    return !path || option_file_read(options, path, mistake);
+}
+
+/* Ranges come last, since any source may lift them. */
+static bool check_ranges(struct options *options, const char *file, char mistake[static 512])
+{
+    for (size_t i = 0; i < option_row_count && !options->unsafe_ranges; i++) {
+        const struct option_row *row = &option_rows[i];
+        const void *place = (const char *)options + row->offset;
+        int64_t value;
+        if (row->type == OPTION_COUNT) {
+            value = *(const uint32_t *)place;
+        } else if (row->type == OPTION_DURATION) {
+            value = ((const struct duration *)place)->us;
+        } else {
+            continue;
+        }
+        if (value < row->least || value > row->most) {
+            char name[OPTION_NAME_SIZE], accepted[OPTION_ACCEPTED_SIZE];
+            const struct option_given *given = &options->given[i];
+            option_describe_name(row, (struct option_origin){given->source, file}, name);
+            option_describe_accepted(row, accepted);
+            return option_mistake(mistake,
+                "%.180s \"%.80s\": accepted is %s, or more with --unsafe-ranges", name, given->text,
+                accepted);
+        }
+    }
+    return true;
+}
+
+static bool check_files_belong_together(const struct options *options, char mistake[static 512])
+{
+    if (!options->tls_cert != !options->tls_key) {
+        return option_mistake(mistake, "--tls-cert and --tls-key go together");
+    }
+    if (options->ca_key && !options->ca_cert) {
+        return option_mistake(mistake, "--ca-key needs --ca-cert");
+    }
+    if (options->ca_cert && !options->ca_key && !options->tls_cert) {
+        return option_mistake(
+            mistake, "--ca-cert needs --ca-key to issue certificates, or --tls-cert");
+    }
+    return true;
+}
+
+static bool check_host_name(const struct options *options, char mistake[static 512])
+{
+    size_t length = strlen(options->host_name);
+    if (length > HUB_NAME_MAX || options->host_name[strcspn(options->host_name, "/;= \t")]) {
+        return option_mistake(mistake,
+            "--hostname \"%.100s\": accepted is a DNS name or an IP address of at most "
+            "%d characters",
+            options->host_name, HUB_NAME_MAX);
+    }
+    return true;
+}
+
+static bool find_data_directory(
+    struct options *options, char *const *environment, char mistake[static 512])
+{
+    if (options->data_directory) {
+        return true;
+    }
+    const char *state = find_variable(environment, "XDG_STATE_HOME");
+    const char *home = find_variable(environment, "HOME");
+    char path[4096];
+    if (state && *state == '/') {
+        snprintf(path, sizeof path, "%s/devicebound", state);
+    } else if (home && *home) {
+        snprintf(path, sizeof path, "%s/.local/state/devicebound", home);
+    } else {
+        return option_mistake(
+            mistake, "--data-dir is needed: there is neither XDG_STATE_HOME nor HOME");
+    }
+    options->data_directory = memory_copy_string(path);
+    return true;
+}
+
+/* The hub's name on the messages it makes: the first label; of an IP address all of it. */
+static void name_hub(struct options *options)
+{
+    const char *name = options->host_name;
+    bool is_address = strchr(name, ':') || strspn(name, "0123456789.") == strlen(name);
+    size_t length = is_address ? strlen(name) : strcspn(name, ".");
+    snprintf(options->hub.name, sizeof options->hub.name, "%.*s", (int)length, name);
+}
+
+bool options_read(struct options *options, int argument_count, char *const *arguments,
+    char *const *environment, char mistake[static 512])
+{
+    *options = (struct options){0};
+    options->given = memory_allocate_array(option_row_count, sizeof *options->given);
+    bool is_read = set_defaults(options, mistake) &&
+                   read_file(options, arguments, argument_count, environment, mistake) &&
+                   read_environment(options, environment, mistake) &&
+                   read_command_line(options, arguments, argument_count, mistake) &&
+                   check_ranges(options, options->config, mistake) &&
+                   check_files_belong_together(options, mistake) &&
+                   check_host_name(options, mistake) &&
+                   find_data_directory(options, environment, mistake);
+    if (is_read) {
+        name_hub(options);
+    }
+    return is_read;
+}
+
+void options_release(struct options *options)
+{
+    for (size_t i = 0; i < option_row_count; i++) {
+        option_clear(options, &option_rows[i]);
+        free(options->given[i].text);
+    }
+    free(options->given);
+    *options = (struct options){0};
+}

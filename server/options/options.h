@@ -1,0 +1,129 @@
+/*
+ * Every setting of the process, once, in a table (options_table.c): flag, environment variable,
+ * JSON key, type, range, default, sentence. Command line, environment, config file, --help, the
+ * README's table and the control API's listing all read that table. Called by server/main and
+ * server/control.
+ *
+ * Precedence: command line, environment, config file, default. Reading settings writes nothing
+ * anywhere; the first mistake is one sentence that names the setting, the value and what is
+ * accepted.
+ */
+#ifndef DEVICEBOUND_SERVER_OPTIONS_OPTIONS_H
+#define DEVICEBOUND_SERVER_OPTIONS_OPTIONS_H
+
+#include "store/database.h"
+#include "store/identity.h"
+#include "store/log.h"
+#include "store/settings.h"
+
+#include <stdio.h>
+
+/* base64 of the 32 bytes "devicebound-well-known-hub-key-1": the key of every shared access policy
+ * unless the operator gives another. A secret it is not. */
+#define DEFAULT_SHARED_ACCESS_KEY "ZGV2aWNlYm91bmQtd2VsbC1rbm93bi1odWIta2V5LTE="
+
+enum verb {
+    VERB_SERVE,
+    VERB_VERSION,
+    VERB_HEALTHCHECK,
+    VERB_CONNECTION_STRING,
+    VERB_CA,
+    VERB_HELP,
+    VERB_HELP_MARKDOWN /* the settings as the README shows them */
+};
+
+struct text_list {
+    char **items;
+    size_t count;
+};
+
+/* A device that is there when the hub starts. What was not given keeps the value of a device that
+ * exists already. */
+struct seed_device {
+    struct identity_draft draft;
+    bool has_status, has_authentication, has_key;
+};
+
+struct seed_list {
+    struct seed_device *items;
+    size_t count;
+};
+
+#define PORT_OFF (-1) /* no listener */
+#define PORT_ANY 0
+
+enum auth_mode {
+    AUTH_ENFORCE,
+    AUTH_LENIENT
+};
+
+enum trace {
+    TRACE_AMQP = 1,
+    TRACE_MQTT = 2,
+    TRACE_HTTPS = 4
+};
+
+/* The values, merged. Texts are never NULL unless it is said. */
+struct options {
+    enum verb verb;
+
+    char *config; /* NULL: none */
+    char *host_name;
+    struct text_list alt_names;
+    char *bind;
+    int https_port, amqps_port, mqtts_port, control_port;
+
+    char *data_directory;
+    bool in_memory;
+    int durability; /* enum durability */
+    struct seed_list devices;
+
+    struct key shared_access_key;
+    int auth; /* enum auth_mode */
+    struct text_list device_ca; /* PEM files */
+    char *tls_cert, *tls_key, *ca_cert, *ca_key; /* NULL: none */
+
+    struct hub_settings hub;
+    bool unsafe_ranges;
+    bool amqp_release_locks_on_detach;
+
+    int log_level; /* enum log_level */
+    int log_format; /* enum log_format */
+    unsigned trace; /* sum of enum trace */
+
+    char *policy; /* of the verb connection-string; NULL: none given */
+
+    struct option_given *given; /* by row: options.c */
+};
+
+/* Reads the three sources. False: `mistake` holds one sentence without secrets, to be freed with
+ * options_release all the same. `environment` is a list of NAME=VALUE that ends with NULL. */
+bool options_read(struct options *options, int argument_count, char *const *arguments,
+    char *const *environment, char mistake[static 512]);
+void options_release(struct options *options);
+
+/* ---- showing ---- */
+
+void options_print_help(FILE *out);
+void options_print_markdown(FILE *out);
+
+enum option_source {
+    SOURCE_DEFAULT,
+    SOURCE_FILE,
+    SOURCE_ENVIRONMENT,
+    SOURCE_COMMAND_LINE
+};
+const char *option_source_name(enum option_source source); /* "default", "commandLine", … */
+
+/* One setting as the control API lists it: its JSON key and its value as text, secrets masked.
+ * Borrowed for the life of the options. */
+struct option_view {
+    const char *name;
+    const char *value;
+    enum option_source source;
+};
+
+/* False past the last one. */
+bool options_view_at(const struct options *options, size_t index, struct option_view *view);
+
+#endif

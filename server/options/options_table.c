@@ -1,0 +1,140 @@
+#include "server/options/options_table.h"
+
+#include <stddef.h>
+
+const char *const option_group_titles[GROUP_COUNT] = {
+    [GROUP_ENDPOINTS] = "Endpoints",
+    [GROUP_DATA] = "Data",
+    [GROUP_SECURITY] = "Security",
+    [GROUP_CLOUD_TO_DEVICE] = "Cloud-to-device",
+    [GROUP_LOG] = "Log",
+    [GROUP_BEHAVIOUR] = "Behaviour",
+    [GROUP_VERB] = "Of connection-string only",
+};
+
+static const struct option_word durability_words[] = {
+    {"process", DURABILITY_PROCESS}, {"power", DURABILITY_POWER}, {0}};
+static const struct option_word auth_words[] = {
+    {"enforce", AUTH_ENFORCE}, {"lenient", AUTH_LENIENT}, {0}};
+static const struct option_word level_words[] = {
+    {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {0}};
+static const struct option_word format_words[] = {{"text", LOG_TEXT}, {"json", LOG_JSON}, {0}};
+static const struct option_word trace_words[] = {
+    {"amqp", TRACE_AMQP}, {"mqtt", TRACE_MQTT}, {"https", TRACE_HTTPS}, {0}};
+
+#define AT(member) offsetof(struct options, member)
+#define SECOND INT64_C(1000000)
+#define MINUTE (60 * SECOND)
+#define DAY (24 * 60 * MINUTE)
+
+/* The ranges of the cloud-to-device settings are Azure's; what Azure fixes (device lock, depth,
+ * feedback batch) may go down from there, and up only with --unsafe-ranges. */
+/* clang-format off */
+const struct option_row option_rows[] = {
+    {.flag = "config", .group = GROUP_DATA, .type = OPTION_TEXT, .offset = AT(config),
+     .placeholder = "FILE", .help = "JSON file with settings and devices"},
+
+    {.flag = "hostname", .key = "hostname", .group = GROUP_ENDPOINTS, .type = OPTION_TEXT, .offset = AT(host_name),
+     .placeholder = "NAME", .initial = "127.0.0.1",
+     .help = "The hub's host name in connection strings and certificates; some SDKs want a dot in it"},
+    {.flag = "alt-name", .environment = "DEVICEBOUND_ALT_NAMES", .key = "altNames", .group = GROUP_ENDPOINTS,
+     .type = OPTION_NAMES, .offset = AT(alt_names), .placeholder = "NAME",
+     .help = "A further DNS name or IP address of the hub; repeatable"},
+    {.flag = "bind", .key = "bind", .group = GROUP_ENDPOINTS, .type = OPTION_ADDRESS, .offset = AT(bind),
+     .placeholder = "ADDRESS", .initial = "127.0.0.1",
+     .help = "The IPv4 or IPv6 address every port listens on"},
+    {.flag = "https-port", .key = "httpsPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(https_port),
+     .placeholder = "PORT", .initial = "443",
+     .help = "REST, device HTTPS, MQTT and AMQP over WebSocket; 0 is any free port, off is none"},
+    {.flag = "amqps-port", .key = "amqpsPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(amqps_port),
+     .placeholder = "PORT", .initial = "5671", .help = "AMQP 1.0 over TLS"},
+    {.flag = "mqtts-port", .key = "mqttsPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(mqtts_port),
+     .placeholder = "PORT", .initial = "8883", .help = "MQTT 3.1.1 over TLS"},
+    {.flag = "control-port", .key = "controlPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(control_port),
+     .placeholder = "PORT", .initial = "8180", .help = "Control API, health, metrics: plain HTTP, without authentication"},
+
+    {.flag = "data-dir", .key = "dataDir", .group = GROUP_DATA, .type = OPTION_TEXT, .offset = AT(data_directory),
+     .placeholder = "DIR",
+     .help = "Database, CA and certificates; default $XDG_STATE_HOME/devicebound, else ~/.local/state/devicebound"},
+    {.flag = "in-memory", .key = "inMemory", .group = GROUP_DATA, .type = OPTION_SWITCH, .offset = AT(in_memory),
+     .initial = "false", .help = "Keep nothing on disk but the CA and the certificates"},
+    {.flag = "durability", .key = "durability", .group = GROUP_DATA, .type = OPTION_CHOICE, .offset = AT(durability),
+     .placeholder = "LEVEL", .initial = "process", .words = durability_words,
+     .help = "What acknowledged messages survive: the end of the process, or loss of power too"},
+    {.flag = "device", .environment = "DEVICEBOUND_DEVICES", .key = "devices", .group = GROUP_DATA,
+     .type = OPTION_DEVICES, .offset = AT(devices), .placeholder = "ID[=KEY]",
+     .help = "A device that exists at start; without KEY (base64) its key is derived from ID; repeatable"},
+
+    {.flag = "shared-access-key", .key = "sharedAccessKey", .group = GROUP_SECURITY, .type = OPTION_KEY,
+     .offset = AT(shared_access_key), .placeholder = "KEY", .initial = DEFAULT_SHARED_ACCESS_KEY,
+     .help = "Key (base64) of the policies iothubowner, service, device, registryRead, registryReadWrite"},
+    {.flag = "auth", .key = "auth", .group = GROUP_SECURITY, .type = OPTION_CHOICE, .offset = AT(auth),
+     .placeholder = "MODE", .initial = "enforce", .words = auth_words,
+     .help = "lenient: signatures are not checked, an unknown device is registered on first contact"},
+    {.flag = "device-ca", .environment = "DEVICEBOUND_DEVICE_CAS", .key = "deviceCa", .group = GROUP_SECURITY,
+     .type = OPTION_NAMES, .offset = AT(device_ca), .placeholder = "FILE",
+     .help = "PEM file with CAs that devices of type certificateAuthority chain to; repeatable"},
+    {.flag = "tls-cert", .key = "tlsCert", .group = GROUP_SECURITY, .type = OPTION_TEXT, .offset = AT(tls_cert),
+     .placeholder = "FILE", .help = "Your own server certificate with its chain, PEM, instead of the issued ones"},
+    {.flag = "tls-key", .key = "tlsKey", .group = GROUP_SECURITY, .type = OPTION_TEXT, .offset = AT(tls_key),
+     .placeholder = "FILE", .help = "The private key of --tls-cert, PEM"},
+    {.flag = "ca-cert", .key = "caCert", .group = GROUP_SECURITY, .type = OPTION_TEXT, .offset = AT(ca_cert),
+     .placeholder = "FILE", .help = "Your own CA, PEM: issues the server's certificates, or belongs to --tls-cert"},
+    {.flag = "ca-key", .key = "caKey", .group = GROUP_SECURITY, .type = OPTION_TEXT, .offset = AT(ca_key),
+     .placeholder = "FILE", .help = "The private key of --ca-cert, PEM"},
+
+    {.flag = "lock-timeout", .key = "cloudToDevice.lockDurationAsIso8601", .group = GROUP_CLOUD_TO_DEVICE,
+     .type = OPTION_DURATION, .offset = AT(hub.device.lock), .placeholder = "DURATION", .initial = "PT1M",
+     .least = 5 * SECOND, .most = 5 * MINUTE, .help = "How long a delivered message stays locked"},
+    {.flag = "default-ttl", .key = "cloudToDevice.defaultTtlAsIso8601", .group = GROUP_CLOUD_TO_DEVICE,
+     .type = OPTION_DURATION, .offset = AT(hub.device.ttl), .placeholder = "DURATION", .initial = "PT1H",
+     .least = MINUTE, .most = 2 * DAY, .help = "Time to live of a message without an expiry of its own"},
+    {.flag = "max-delivery-count", .key = "cloudToDevice.maxDeliveryCount", .group = GROUP_CLOUD_TO_DEVICE,
+     .type = OPTION_COUNT, .offset = AT(hub.device.max_delivery_count), .placeholder = "N", .initial = "10",
+     .least = 1, .most = 100, .help = "The abandon that reaches it dead-letters the message"},
+    {.flag = "queue-depth", .key = "cloudToDevice.queueDepth", .group = GROUP_CLOUD_TO_DEVICE,
+     .type = OPTION_COUNT, .offset = AT(hub.device.depth), .placeholder = "N", .initial = "50",
+     .least = 1, .most = 50, .help = "Messages that may wait for one device"},
+    {.flag = "feedback-lock-timeout", .key = "cloudToDevice.feedback.lockDurationAsIso8601",
+     .group = GROUP_CLOUD_TO_DEVICE, .type = OPTION_DURATION, .offset = AT(hub.feedback.lock),
+     .placeholder = "DURATION", .initial = "PT1M", .least = 5 * SECOND, .most = 5 * MINUTE,
+     .help = "How long a delivered feedback batch stays locked"},
+    {.flag = "feedback-ttl", .key = "cloudToDevice.feedback.ttlAsIso8601", .group = GROUP_CLOUD_TO_DEVICE,
+     .type = OPTION_DURATION, .offset = AT(hub.feedback.ttl), .placeholder = "DURATION", .initial = "PT1H",
+     .least = MINUTE, .most = 2 * DAY, .help = "Time to live of a feedback batch"},
+    {.flag = "feedback-max-delivery-count", .key = "cloudToDevice.feedback.maxDeliveryCount",
+     .group = GROUP_CLOUD_TO_DEVICE, .type = OPTION_COUNT, .offset = AT(hub.feedback.max_delivery_count),
+     .placeholder = "N", .initial = "10", .least = 1, .most = 100,
+     .help = "The abandon that reaches it drops the feedback batch"},
+    {.flag = "feedback-batch-size", .key = "cloudToDevice.feedback.batchSize", .group = GROUP_CLOUD_TO_DEVICE,
+     .type = OPTION_COUNT, .offset = AT(hub.feedback_batch_size), .placeholder = "N", .initial = "64",
+     .least = 1, .most = 64, .help = "Feedback records in one batch, at most"},
+    {.flag = "feedback-batch-interval", .key = "cloudToDevice.feedback.batchIntervalAsIso8601",
+     .group = GROUP_CLOUD_TO_DEVICE, .type = OPTION_DURATION, .offset = AT(hub.feedback_batch_interval),
+     .placeholder = "DURATION", .initial = "PT15S", .least = SECOND, .most = MINUTE,
+     .help = "A batch leaves this long after its first record, full or not"},
+    {.flag = "count-lock-expiry", .key = "cloudToDevice.countLockExpiry", .group = GROUP_CLOUD_TO_DEVICE,
+     .type = OPTION_SWITCH, .offset = AT(hub.device.count_lock_expiry), .initial = "false",
+     .help = "A lock that lapses raises the delivery count, as an abandon does"},
+    {.flag = "unsafe-ranges", .key = "unsafeRanges", .group = GROUP_CLOUD_TO_DEVICE, .type = OPTION_SWITCH,
+     .offset = AT(unsafe_ranges), .initial = "false",
+     .help = "Lift the ranges of this group, for tests"},
+
+    {.flag = "amqp-release-locks-on-detach", .key = "amqp.releaseLocksOnDetach", .group = GROUP_BEHAVIOUR,
+     .type = OPTION_SWITCH, .offset = AT(amqp_release_locks_on_detach), .initial = "false",
+     .help = "A receiver that goes gives its locks up at once"},
+
+    {.flag = "log-level", .key = "log.level", .group = GROUP_LOG, .type = OPTION_CHOICE, .offset = AT(log_level),
+     .placeholder = "LEVEL", .initial = "info", .words = level_words, .help = "What is logged on stderr"},
+    {.flag = "log-format", .key = "log.format", .group = GROUP_LOG, .type = OPTION_CHOICE, .offset = AT(log_format),
+     .placeholder = "FORMAT", .initial = "text", .words = format_words, .help = "How it is written"},
+    {.flag = "trace", .key = "trace", .group = GROUP_LOG, .type = OPTION_CHOICES, .offset = AT(trace),
+     .placeholder = "LIST", .words = trace_words,
+     .help = "Protocols whose frames and packets are logged, secrets masked"},
+
+    {.flag = "policy", .group = GROUP_VERB, .type = OPTION_TEXT, .offset = AT(policy), .placeholder = "NAME",
+     .help = "The policy whose connection string is printed; default iothubowner"},
+};
+/* clang-format on */
+
+const size_t option_row_count = sizeof option_rows / sizeof option_rows[0];
