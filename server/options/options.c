@@ -4,8 +4,10 @@
 #include "store/iso8601.h"
 #include "store/memory.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *word;
@@ -282,6 +284,28 @@ static bool check_files_belong_together(const struct options *options, char mist
     return true;
 }
 
+/* Before anything is started or written. */
+static bool check_files_can_be_read(const struct options *options, char mistake[static 512])
+{
+    const struct {
+        const char *flag, *path;
+    } files[] = {{"tls-cert", options->tls_cert}, {"tls-key", options->tls_key},
+        {"ca-cert", options->ca_cert}, {"ca-key", options->ca_key}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (files[i].path && access(files[i].path, R_OK) != 0) {
+            return option_mistake(mistake, "--%s \"%.200s\" cannot be read: %s", files[i].flag,
+                files[i].path, strerror(errno));
+        }
+    }
+    for (size_t i = 0; i < options->device_ca.count; i++) {
+        if (access(options->device_ca.items[i], R_OK) != 0) {
+            return option_mistake(mistake, "--device-ca \"%.200s\" cannot be read: %s",
+                options->device_ca.items[i], strerror(errno));
+        }
+    }
+    return true;
+}
+
 static bool check_host_name(const struct options *options, char mistake[static 512])
 {
     size_t length = strlen(options->host_name);
@@ -335,7 +359,7 @@ bool options_read(struct options *options, int argument_count, char *const *argu
                    read_command_line(options, arguments, argument_count, mistake) &&
                    check_ranges(options, options->config, mistake) &&
                    check_files_belong_together(options, mistake) &&
-                   check_host_name(options, mistake) &&
+                   check_files_can_be_read(options, mistake) && check_host_name(options, mistake) &&
                    find_data_directory(options, environment, mistake);
     if (is_read) {
         name_hub(options);

@@ -1,0 +1,183 @@
+#include "server/verbs.h"
+
+#include "server/certificates/certificates.h"
+#include "server/connection_string.h"
+#include "server/control_client.h"
+#include "server/process.h"
+#include "store/log.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_SIZE 4096
+
+static enum exit_code refuse(enum exit_code code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static enum exit_code refuse(enum exit_code code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("devicebound: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return code;
+}
+
+static enum exit_code print_version(const struct options *options)
+{
+    (void)options;
+    puts("devicebound " DEVICEBOUND_VERSION);
+    return EXIT_DONE;
+}
+
+static enum exit_code print_help(const struct options *options)
+{
+    (void)options;
+    options_print_help(stdout);
+    return EXIT_DONE;
+}
+
+static enum exit_code print_markdown(const struct options *options)
+{
+    (void)options;
+    options_print_markdown(stdout);
+    return EXIT_DONE;
+}
+
+static enum exit_code check_health(const struct options *options)
+{
+    char *body;
+    int status = control_client_get(options, "/readyz", &body);
+    free(body);
+    if (status == 200) {
+        return EXIT_DONE;
+    }
+    if (status == 0) {
+        return refuse(EXIT_FAILED, "no hub answers on control port %d of %s", options->control_port,
+            options->bind);
+    }
+    return refuse(EXIT_FAILED, "the hub is not ready (status %d)", status);
+}
+
+/* ---- ca ---- */
+
+static enum exit_code print_ca(const struct options *options)
+{
+    log_set_level(LOG_WARN);
+    struct process process = {.options = options};
+    enum exit_code code = process_collect_names(&process);
+    if (code == EXIT_DONE) {
+        code = process_open_data_directory(&process);
+    }
+    if (code == EXIT_DONE) {
+        code = process_open_certificates(&process);
+    }
+    if (code == EXIT_DONE) {
+        fputs(certificates_ca_pem(process.certificates), stdout);
+    }
+    process_free_certificates(&process);
+    process_free_names(&process);
+    return code;
+}
+
+/* ---- connection-string ---- */
+
+static enum exit_code print_policy(const struct options *options, const char *name)
+{
+    static const char *const names[] = {
+        "iothubowner", "service", "device", "registryRead", "registryReadWrite"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], name) == 0) {
+            char text[CONNECTION_STRING_SIZE];
+            connection_string_of_policy(
+                options->host_name, name, &options->shared_access_key, text);
+            puts(text);
+            return EXIT_DONE;
+        }
+    }
+    return refuse(EXIT_BAD_OPTION,
+        "--policy \"%.100s\": accepted is iothubowner, service, device, registryRead or "
+        "registryReadWrite",
+        name);
+}
+
+/* A running hub holds the database; it is asked first. False: none runs, or it does not say. */
+static bool ask_hub(const struct options *options, const char *id, char *text)
+{
+    char path[4 * DEVICE_ID_MAX], *body;
+    int used = snprintf(path, sizeof path, "/control/v1/devices/");
+    for (const char *c = id; *c; c++) {
+        used += snprintf(path + used, sizeof path - (size_t)used, "%%%02X", (unsigned char)*c);
+    }
+    int status = control_client_get(options, path, &body);
+    json_t *device = status == 200 ? json_loads(body, 0, NULL) : NULL;
+    const char *found = json_string_value(json_object_get(device, "connectionString"));
+    snprintf(text, CONNECTION_STRING_SIZE, "%s", found ? found : "");
+    json_decref(device);
+    free(body);
+    return text[0] != '\0';
+}
+
+/* From the file of a hub that does not run. */
+static enum exit_code read_file(const struct options *options, const char *id, char *text)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/hub.db", options->data_directory);
+    if (access(path, F_OK) != 0) {
+        return refuse(EXIT_FAILED, "there is no hub in %s, and none runs", options->data_directory);
+    }
+    struct process process = {.options = options};
+    process.clock = clock_create();
+    enum exit_code code = process_open_hub(&process);
+    if (code == EXIT_DONE) {
+        const struct identity *device = identity_find(hub_identities(process.hub), id);
+        if (device) {
+            connection_string_of_device(options->host_name, &device->is, false, text);
+        } else {
+            code = refuse(EXIT_FAILED, "no device \"%s\" is registered", id);
+        }
+    }
+    process_close_hub(&process);
+    clock_free(process.clock);
+    return code;
+}
+
+static enum exit_code print_connection_string(const struct options *options)
+{
+    log_set_level(LOG_WARN);
+    const struct seed_list *list = &options->devices;
+    if (options->policy || list->count == 0) {
+        return print_policy(options, options->policy ? options->policy : "iothubowner");
+    }
+    char text[CONNECTION_STRING_SIZE];
+    const struct seed_device *seed = &list->items[list->count - 1];
+    enum exit_code code = EXIT_DONE;
+    if (seed->has_key) {
+        connection_string_of_device(options->host_name, &seed->draft, false, text);
+    } else if (!ask_hub(options, seed->draft.device_id, text)) {
+        code = read_file(options, seed->draft.device_id, text);
+    }
+    if (code == EXIT_DONE) {
+        puts(text);
+    }
+    return code;
+}
+
+/* ---- all of them ---- */
+
+enum exit_code verb_run(const struct options *options)
+{
+    static enum exit_code (*const verbs[])(const struct options *options) = {
+        [VERB_VERSION] = print_version,
+        [VERB_HEALTHCHECK] = check_health,
+        [VERB_CONNECTION_STRING] = print_connection_string,
+        [VERB_CA] = print_ca,
+        [VERB_HELP] = print_help,
+        [VERB_HELP_MARKDOWN] = print_markdown,
+    };
+    return verbs[options->verb](options);
+}
