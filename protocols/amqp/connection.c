@@ -1,0 +1,673 @@
+#include "protocols/amqp/connection.h"
+
+#include "protocols/amqp/link.h"
+#include "protocols/amqp/refusal.h"
+#include "protocols/amqp/reply.h"
+#include "protocols/amqp/trace.h"
+#include "store/log.h"
+#include "store/memory.h"
+
+#include <inttypes.h>
+#include <proton/connection.h>
+#include <proton/event.h>
+#include <proton/session.h>
+#include <proton/transport.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+static void run(struct amqp_connection *connection);
+
+/* ---- state ---- */
+
+/* Rows are the arrows of the drawing in connection.h. */
+static const bool allowed[][CONNECTION_GONE + 1] = {
+    [CONNECTION_SERVING] = {[CONNECTION_CLOSING] = true, [CONNECTION_GONE] = true},
+    [CONNECTION_CLOSING] = {[CONNECTION_GONE] = true},
+    [CONNECTION_GONE] = {false},
+};
+
+/* The only writer of the state. False: there is no such arrow. */
+static bool move(
+    struct amqp_connection *connection, enum amqp_connection_state next, const char *reason)
+{
+    if (!allowed[connection->state][next]) {
+        return false;
+    }
+    connection->state = next;
+    if (!connection->reason) {
+        connection->reason = reason;
+    }
+    return true;
+}
+
+static void release_links(struct amqp_connection *connection)
+{
+    struct amqp_link *link, *next;
+    DL_FOREACH_SAFE (connection->links, link, next) {
+        amqp_link_release(link);
+    }
+}
+
+/* ---- output ---- */
+
+void amqp_connection_drain(struct amqp_connection *connection)
+{
+    pn_connection_driver_t *driver = &connection->driver;
+    bool has_written = false;
+    /* Proton decides by the peer's header whether SASL comes first. */
+    if (connection->guard.phase == GUARD_HEADER) {
+        return;
+    }
+    for (pn_bytes_t out; (out = pn_connection_driver_write_buffer(driver)).size > 0;) {
+        stream_write(connection->stream, out.start, out.size);
+        pn_connection_driver_write_done(driver, out.size);
+        has_written = true;
+    }
+    if (has_written) {
+        /* So that the next heartbeat is due half of the peer's time after this. */
+        pn_transport_tick(driver->transport, clock_monotonic_ms());
+    }
+}
+
+void amqp_connection_flush_soon(struct amqp_connection *connection)
+{
+    if (!connection->flush_is_due) {
+        connection->flush_is_due = true;
+        loop_timer_arm(connection->flush, 0);
+    }
+}
+
+/* A peer that does not read is given nothing more, and what it sends is not read either. */
+static void watch_output(struct amqp_connection *connection)
+{
+    bool is_full = stream_output_is_full(connection->stream);
+    if (is_full == connection->output_was_full) {
+        return;
+    }
+    connection->output_was_full = is_full;
+    struct amqp_link *link;
+    DL_FOREACH (connection->links, link) {
+        if (link->kind->flow) {
+            link->kind->flow(link);
+        }
+    }
+}
+
+/* ---- ending ---- */
+
+static void end_with(
+    struct amqp_connection *connection, const struct hub_error *error, const char *condition)
+{
+    pn_connection_t *wire = connection->driver.connection;
+    release_links(connection);
+    replies_free(&connection->replies);
+    connection->reply_count = 0;
+    refusal_write(pn_connection_condition(wire), error, condition);
+    if (pn_connection_state(wire) & PN_LOCAL_UNINIT) {
+        pn_connection_open(wire);
+    }
+    pn_connection_close(wire);
+    connection->close_ms = clock_monotonic_ms() + AMQP_CLOSE_WAIT_MS;
+    amqp_connection_arm(connection);
+    amqp_connection_flush_soon(connection);
+}
+
+void amqp_connection_close(
+    struct amqp_connection *connection, const struct hub_error *error, const char *condition)
+{
+    if (connection->guard.phase < GUARD_OPEN) {
+        /* Nobody to say close to: the protocol has not begun. */
+        if (move(connection, CONNECTION_GONE, error->sentence[0] ? "refused" : "ended")) {
+            amqp_connection_flush_soon(connection);
+        }
+    } else if (move(connection, CONNECTION_CLOSING, refusal_condition(error->code))) {
+        end_with(connection, error, condition);
+    }
+}
+
+static void attended_drop(struct amqp_connection *connection, struct attended *attended)
+{
+    HASH_DEL(connection->attended, attended);
+    if (attended->attendance) {
+        attendance_close(attended->attendance);
+    }
+    free(attended);
+}
+
+static void destroy(struct amqp_connection *connection)
+{
+    struct attended *attended, *next;
+    release_links(connection);
+    HASH_ITER (hh, connection->attended, attended, next) {
+        attended_drop(connection, attended);
+    }
+    database_forget(amqp_database(connection), connection);
+    connection_close(
+        connection->session, connection->reason ? connection->reason : "connection lost");
+    loop_timer_free(connection->timer);
+    loop_timer_free(connection->flush);
+    pn_connection_driver_destroy(&connection->driver);
+    frame_guard_release(&connection->guard);
+    replies_free(&connection->replies);
+    tokens_release(&connection->tokens);
+    writer_free(&connection->writer);
+    writer_free(&connection->incoming);
+    DL_DELETE(connection->server->connections, connection);
+    if (connection->reset) {
+        stream_reset(connection->stream);
+    } else {
+        stream_close(connection->stream);
+    }
+    free(connection);
+}
+
+void amqp_connection_free(struct amqp_connection *connection)
+{
+    connection->reset = true;
+    destroy(connection);
+}
+
+/* ---- devices ---- */
+
+static bool has_rights(const struct amqp_connection *connection)
+{
+    const struct amqp_link *link;
+    DL_FOREACH (connection->links, link) {
+        if (link->kind->right != LINK_FOR_ALL) {
+            return true;
+        }
+    }
+    return connection->tokens.count > 0;
+}
+
+static void end_if_without_rights(struct amqp_connection *connection, const struct hub_error *error)
+{
+    if (!has_rights(connection)) {
+        amqp_connection_close(connection, error, NULL);
+    }
+}
+
+/* A device that no link is about and no token opens is not spoken for any longer. */
+static void drop_idle_attendances(struct amqp_connection *connection)
+{
+    struct attended *attended, *next;
+    HASH_ITER (hh, connection->attended, attended, next) {
+        const struct amqp_link *link = NULL;
+        DL_FOREACH (connection->links, link) {
+            if (link->device_id && strcmp(link->device_id, attended->device_id) == 0) {
+                break;
+            }
+        }
+        if (!link && tokens_authorize_device(&connection->tokens, connection->server->context.auth,
+                         attended->device_id, NULL) != HUB_OK) {
+            attended_drop(connection, attended);
+        }
+    }
+}
+
+void amqp_connection_check_rights(struct amqp_connection *connection, const struct hub_error *error)
+{
+    struct amqp_link *link, *next;
+    DL_FOREACH_SAFE (connection->links, link, next) {
+        if (amqp_link_authorize(link, NULL) != HUB_OK) {
+            amqp_link_end(link, error, NULL);
+        }
+    }
+    drop_idle_attendances(connection);
+    end_if_without_rights(connection, error);
+}
+
+/* The device is disabled or deleted: its links end, those of others stay. */
+static void device_lost(void *owner, enum session_end end)
+{
+    struct attended *attended = owner;
+    struct amqp_connection *connection = attended->connection;
+    struct hub_error error;
+    struct amqp_link *link, *next;
+    hub_refuse(&error, HUB_DEVICE_NOT_FOUND, "Device %s %s.", attended->device_id,
+        end == END_DEVICE_DELETED ? "was deleted" : "is disabled");
+    DL_FOREACH_SAFE (connection->links, link, next) {
+        if (link->device_id && strcmp(link->device_id, attended->device_id) == 0) {
+            amqp_link_end(link, &error, NULL);
+        }
+    }
+    tokens_delete_device(&connection->tokens, attended->device_id);
+    attended->attendance = NULL;
+    attended_drop(connection, attended);
+    end_if_without_rights(connection, &error);
+    amqp_connection_flush_soon(connection);
+}
+
+void amqp_connection_attend(struct amqp_connection *connection, const char *device_id)
+{
+    struct attended *attended;
+    HASH_FIND_STR(connection->attended, device_id, attended);
+    if (attended) {
+        return;
+    }
+    attended = memory_allocate(sizeof(*attended));
+    attended->connection = connection;
+    snprintf(attended->device_id, sizeof(attended->device_id), "%s", device_id);
+    HASH_ADD_STR(connection->attended, device_id, attended);
+    attended->attendance =
+        attendance_open(connection->session, attended->device_id, device_lost, attended);
+    connection_set_identity(connection->session, attended->device_id);
+}
+
+/* ---- time ---- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* Tokens obey the machine's wall clock, timers the monotonic one. */
+static int64_t token_due_ms(const struct amqp_connection *connection, int64_t now_ms)
+{
+    struct instant expiry = tokens_next_expiry(&connection->tokens);
+    if (instant_is_never(expiry)) {
+        return 0;
+    }
+    int64_t left_us = instant_since(expiry, clock_machine_now()).us;
+    return now_ms + (left_us > 0 ? left_us / 1000 : 0) + 1;
+}
+
+static bool is_known(const struct amqp_connection *connection)
+{
+    return connection->tokens.count > 0 || stream_peer_certificate(connection->stream);
+}
+
+static int64_t due_ms(const struct amqp_connection *connection, int64_t now_ms)
+{
+    int64_t due = connection->input_ms + AMQP_IDLE_MS + 1;
+    due = earlier(due, pn_transport_tick(connection->driver.transport, now_ms));
+    due = earlier(due, connection->close_ms);
+    due = earlier(due, token_due_ms(connection, now_ms));
+    return is_known(connection) ? due : earlier(due, connection->opened_ms + AMQP_AUTHENTICATE_MS);
+}
+
+static void arm_at(struct amqp_connection *connection, int64_t due, int64_t now_ms)
+{
+    if (connection->armed_ms == 0 || due < connection->armed_ms) {
+        connection->armed_ms = due;
+        loop_timer_arm(connection->timer, due > now_ms ? due - now_ms : 0);
+    }
+}
+
+void amqp_connection_arm(struct amqp_connection *connection)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    arm_at(connection, due_ms(connection, now_ms), now_ms);
+}
+
+static void close_as_inactive(struct amqp_connection *connection, const char *format, int64_t ms)
+{
+    struct hub_error error;
+    char sentence[sizeof(error.sentence)];
+    snprintf(sentence, sizeof(sentence),
+        "The connection was %s for more than the allowed %" PRId64
+        " milliseconds and is closed by container '%s'.",
+        format, ms, connection->server->container_id);
+    hub_refuse(&error, HUB_SERVICE_UNAVAILABLE, "%s", sentence);
+    amqp_connection_close(connection, &error, "amqp:connection:forced");
+}
+
+static void expire_tokens(struct amqp_connection *connection)
+{
+    if (tokens_drop_expired(&connection->tokens, clock_machine_now())) {
+        struct hub_error error;
+        hub_refuse(&error, HUB_IOT_HUB_UNAUTHORIZED, "The token has expired.");
+        amqp_connection_check_rights(connection, &error);
+    }
+}
+
+void amqp_connection_tick(struct amqp_connection *connection, int64_t now_ms)
+{
+    if (connection->close_ms != 0 && now_ms >= connection->close_ms) {
+        move(connection, CONNECTION_GONE, "close was not answered");
+    } else if (connection->state == CONNECTION_SERVING) {
+        if (now_ms > connection->input_ms + AMQP_IDLE_MS) {
+            close_as_inactive(connection, "inactive", AMQP_IDLE_MS);
+        } else if (!is_known(connection) &&
+                   now_ms >= connection->opened_ms + AMQP_AUTHENTICATE_MS) {
+            close_as_inactive(connection, "not authenticated", AMQP_AUTHENTICATE_MS);
+        } else {
+            expire_tokens(connection);
+        }
+    }
+    connection->armed_ms = 0;
+    arm_at(connection, due_ms(connection, now_ms), now_ms);
+}
+
+/* ---- input ---- */
+
+/* As OASIS AMQP 1.0 part 2, 2.2 asks: whoever speaks another protocol is told this one's header. */
+static void refuse_header(struct amqp_connection *connection)
+{
+    static const char header[] = {'A', 'M', 'Q', 'P', 0, 1, 0, 0};
+    stream_write(connection->stream, header, sizeof(header));
+    move(connection, CONNECTION_GONE, "not AMQP 1.0");
+}
+
+static void refuse_frame(struct amqp_connection *connection, const struct guard_mistake *mistake)
+{
+    LOG(LOG_DEBUG, "AMQP-FRAME-REFUSED", mistake->sentence,
+        {"peer", stream_peer_address(connection->stream)}, {"condition", mistake->condition});
+    if (connection->guard.phase == GUARD_HEADER) {
+        refuse_header(connection);
+        return;
+    }
+    release_links(connection);
+    connection->reason = mistake->condition;
+    pn_connection_driver_errorf(&connection->driver, mistake->condition, "%s", mistake->sentence);
+    pn_connection_driver_read_close(&connection->driver);
+}
+
+static void push(struct amqp_connection *connection, const uint8_t *bytes, size_t length)
+{
+    while (length > 0) {
+        pn_rwbytes_t room = pn_connection_driver_read_buffer(&connection->driver);
+        size_t part = room.size < length ? room.size : length;
+        if (part == 0) {
+            return;
+        }
+        memcpy(room.start, bytes, part);
+        pn_connection_driver_read_done(&connection->driver, part);
+        bytes += part;
+        length -= part;
+    }
+}
+
+/* Gives Proton every whole frame that waits. False: there is none. */
+static bool feed(struct amqp_connection *connection)
+{
+    size_t available, passed = 0, length;
+    struct guard_mistake mistake;
+    enum guard_verdict verdict = GUARD_WAIT;
+    const uint8_t *bytes = stream_peek(connection->stream, &available);
+    while (passed < available && (verdict = frame_guard_judge(&connection->guard, bytes + passed,
+                                      available - passed, &length, &mistake)) == GUARD_PASS) {
+        passed += length;
+    }
+    push(connection, bytes, passed);
+    stream_consume(connection->stream, passed);
+    if (passed > 0) {
+        connection->input_ms = clock_monotonic_ms();
+    }
+    if (verdict == GUARD_REFUSE) {
+        refuse_frame(connection, &mistake);
+    }
+    return passed > 0;
+}
+
+/* ---- Proton's events ---- */
+
+static void remote_open(struct amqp_connection *connection)
+{
+    pn_connection_t *wire = connection->driver.connection;
+    if (pn_connection_state(wire) & PN_LOCAL_UNINIT) {
+        pn_connection_set_container(wire, connection->server->container_id);
+        pn_connection_set_hostname(wire, "localhost");
+        pn_connection_open(wire);
+    }
+    amqp_connection_arm(connection);
+}
+
+static void session_open(struct amqp_connection *connection, pn_session_t *session)
+{
+    (void)connection;
+    pn_session_set_incoming_capacity(session, AMQP_SESSION_BYTES_MAX);
+    pn_session_open(session);
+}
+
+/* The end is drained first: freeing settles what is left, which must not reach the peer. */
+static void session_closed(struct amqp_connection *connection, pn_session_t *session)
+{
+    amqp_links_end_session(connection, session);
+    pn_session_close(session);
+    amqp_connection_drain(connection);
+    pn_session_free(session);
+}
+
+/* A peer that goes without close is ordinary: two of the SDKs do so at exit. */
+static void transport_error(struct amqp_connection *connection, pn_transport_t *transport)
+{
+    pn_condition_t *condition = pn_transport_condition(transport);
+    LOG(LOG_DEBUG, "AMQP-TRANSPORT-ERROR", "the connection breaks off",
+        {"peer", stream_peer_address(connection->stream)},
+        {"condition", pn_condition_get_name(condition)},
+        {"description", pn_condition_get_description(condition)});
+    release_links(connection);
+    if (!connection->reason) {
+        connection->reason = connection->stream_has_ended ? "connection lost" : "framing error";
+    }
+}
+
+/* After our own close nothing of the peer matters but its close. */
+static void dispatch_while_serving(struct amqp_connection *connection, pn_event_t *event)
+{
+    switch (pn_event_type(event)) {
+    case PN_CONNECTION_REMOTE_OPEN:
+        remote_open(connection);
+        break;
+    case PN_SESSION_REMOTE_OPEN:
+        session_open(connection, pn_event_session(event));
+        break;
+    case PN_SESSION_REMOTE_CLOSE:
+        session_closed(connection, pn_event_session(event));
+        break;
+    case PN_LINK_REMOTE_OPEN:
+        amqp_link_attach(connection, pn_event_link(event));
+        break;
+    case PN_LINK_REMOTE_CLOSE:
+    case PN_LINK_REMOTE_DETACH:
+        amqp_link_detached(connection, pn_event_link(event));
+        break;
+    case PN_LINK_FLOW:
+        amqp_link_flow(pn_event_link(event));
+        break;
+    case PN_DELIVERY:
+        amqp_link_delivery(connection, pn_event_delivery(event));
+        break;
+    default:
+        break;
+    }
+}
+
+static void dispatch(struct amqp_connection *connection, pn_event_t *event)
+{
+    switch (pn_event_type(event)) {
+    case PN_CONNECTION_REMOTE_CLOSE:
+        release_links(connection);
+        pn_connection_close(connection->driver.connection);
+        amqp_connection_drain(connection);
+        move(connection, CONNECTION_GONE, "closed by the peer");
+        break;
+    case PN_TRANSPORT_ERROR:
+        transport_error(connection, connection->driver.transport);
+        break;
+    case PN_TRANSPORT_CLOSED:
+        move(connection, CONNECTION_GONE, "closed");
+        break;
+    default:
+        if (connection->state == CONNECTION_SERVING) {
+            dispatch_while_serving(connection, event);
+        }
+        break;
+    }
+}
+
+static void dispatch_all(struct amqp_connection *connection)
+{
+    pn_event_t *event;
+    while (connection->state != CONNECTION_GONE &&
+           (event = pn_connection_driver_next_event(&connection->driver))) {
+        dispatch(connection, event);
+    }
+}
+
+/* ---- one round ---- */
+
+/* Reads, acts, writes; frees the connection when its time has come. Only the callbacks of the
+ * stream and the timers call this, and nothing after it. */
+static void run(struct amqp_connection *connection)
+{
+    dispatch_all(connection);
+    while (connection->state != CONNECTION_GONE && !stream_output_is_full(connection->stream) &&
+           !pn_connection_driver_read_closed(&connection->driver) && feed(connection)) {
+        dispatch_all(connection);
+        amqp_connection_drain(connection);
+    }
+    if (connection->stream_has_ended) {
+        pn_connection_driver_read_close(&connection->driver);
+        dispatch_all(connection);
+        move(connection, CONNECTION_GONE, "connection lost");
+    }
+    if (connection->state != CONNECTION_GONE) {
+        amqp_connection_drain(connection);
+        dispatch_all(connection);
+        watch_output(connection);
+    }
+    if (connection->state == CONNECTION_GONE) {
+        destroy(connection);
+    }
+}
+
+static void stream_readable(void *owner)
+{
+    run(owner);
+}
+
+static void stream_writable(void *owner)
+{
+    struct amqp_connection *connection = owner;
+    watch_output(connection);
+    run(connection);
+}
+
+static void stream_ended(void *owner)
+{
+    struct amqp_connection *connection = owner;
+    connection->stream_has_ended = true;
+    run(connection);
+}
+
+static void flush_now(void *owner)
+{
+    struct amqp_connection *connection = owner;
+    connection->flush_is_due = false;
+    run(connection);
+}
+
+static void timer_fired(void *owner)
+{
+    struct amqp_connection *connection = owner;
+    amqp_connection_tick(connection, clock_monotonic_ms());
+    run(connection);
+}
+
+/* ---- the operator's side ---- */
+
+static void ended_by_session(void *owner, enum session_end end)
+{
+    struct amqp_connection *connection = owner;
+    struct hub_error error;
+    if (end == END_RESET) {
+        connection->reset = true;
+        move(connection, CONNECTION_GONE, session_end_name(end));
+        amqp_connection_flush_soon(connection);
+        return;
+    }
+    connection->reason = session_end_name(end);
+    hub_refuse(
+        &error, HUB_SERVICE_UNAVAILABLE, "The connection was ended: %s.", session_end_name(end));
+    amqp_connection_close(connection, &error, "amqp:connection:forced");
+}
+
+/* ---- beginning ---- */
+
+/* PLAIN: a SAS token for the user it names; it is checked as one put by $cbs. */
+static bool plain(void *owner, struct text user, struct text password)
+{
+    struct amqp_connection *connection = owner;
+    const struct protocol_context *context = &connection->server->context;
+    struct sasl_user who;
+    struct auth_grant grant;
+    struct hub_error error = {0};
+    char device[DEVICE_ID_MAX + 1] = "";
+    enum hub_code code = HUB_IOT_HUB_UNAUTHORIZED;
+    if (sasl_user_parse(user, &who) && !who.module.bytes && who.device.length <= DEVICE_ID_MAX) {
+        if (who.device.bytes) {
+            memcpy(device, who.device.bytes, who.device.length);
+        }
+        code = auth_read_token(context->auth, password, device[0] ? device : NULL,
+            clock_machine_now(), &grant, &error);
+    }
+    if (code == HUB_OK && who.policy.bytes &&
+        !text_equal_nocase(who.policy, text_of(grant.policy))) {
+        code = hub_refuse(&error, HUB_IOT_HUB_UNAUTHORIZED, "The token is of another policy.");
+    }
+    if (code == HUB_OK && device[0]) {
+        code = auth_authorize_device(context->auth, &grant, device, &error);
+    }
+    if (code == HUB_OK) {
+        code = tokens_put(&connection->tokens, &grant, &error);
+    }
+    if (code != HUB_OK) {
+        LOG(LOG_DEBUG, "AMQP-SASL-REFUSED", error.sentence,
+            {"peer", stream_peer_address(connection->stream)});
+        struct actor actor = connection_actor(connection->session);
+        journal_note(hub_journal(context->hub), &(struct journal_entry){.at = hub_now(context->hub),
+                                                    .event = JOURNAL_AUTHENTICATION_FAILED,
+                                                    .device = device[0] ? device : NULL,
+                                                    .protocol = actor.protocol,
+                                                    .connection = actor.connection,
+                                                    .reason = hub_code_name(code)});
+        return false;
+    }
+    connection_set_identity(connection->session, device[0] ? device : grant.policy);
+    return true;
+}
+
+static void prepare_driver(struct amqp_connection *connection)
+{
+    pn_connection_driver_t *driver = &connection->driver;
+    if (pn_connection_driver_init(driver, NULL, NULL) != 0) {
+        abort();
+    }
+    pn_transport_t *transport = driver->transport;
+    pn_transport_set_server(transport);
+    pn_transport_require_auth(transport, false);
+    pn_transport_set_max_frame(transport, AMQP_FRAME_MAX);
+    pn_transport_set_channel_max(transport, AMQP_CHANNEL_MAX);
+    /* Proton advertises half of what it is told. */
+    pn_transport_set_idle_timeout(transport, 2 * AMQP_IDLE_MS);
+    trace_install(transport, connection->server->options.trace, connection_id(connection->session));
+    connection->sasl =
+        (struct sasl_host){.has_certificate = stream_peer_certificate(connection->stream) != NULL,
+            .plain = plain,
+            .owner = connection};
+    sasl_install(transport, &connection->sasl);
+    pn_connection_driver_bind(driver);
+}
+
+void amqp_connection_open(struct amqp_server *server, struct stream *stream)
+{
+    static const struct stream_events events = {stream_readable, stream_writable, stream_ended};
+    struct amqp_connection *connection = memory_allocate(sizeof(*connection));
+    connection->server = server;
+    connection->stream = stream;
+    connection->opened_ms = connection->input_ms = clock_monotonic_ms();
+    connection->session = connection_open(server->context.sessions,
+        stream_is_websocket(stream) ? PROTOCOL_AMQP_WS : PROTOCOL_AMQP, stream_peer_address(stream),
+        ended_by_session, connection);
+    connection->timer = loop_timer_create(server->context.loop, timer_fired, connection);
+    connection->flush = loop_timer_create(server->context.loop, flush_now, connection);
+    frame_guard_init(&connection->guard);
+    prepare_driver(connection);
+    DL_APPEND(server->connections, connection);
+    stream_set_owner(stream, &events, connection);
+    amqp_connection_arm(connection);
+}

@@ -1,0 +1,118 @@
+/*
+ * One AMQP connection: Proton's engine on a stream. Feeds it what the peer sends, dispatches its
+ * events to the links, writes what it has to say, keeps time. Internal to this folder; belongs to
+ * the loop's thread.
+ *
+ *      accepted --> SERVING --(refusal, idle, token over, operator)--> CLOSING
+ *                      |                                                  |
+ *                      +--(peer's close, stream ended)--> GONE <--(peer's close, stream ended,
+ *                                                                  deadline)
+ *
+ * What a callback of the store or of protocols/session changes is written by the flush timer in the
+ * same or the next turn of the loop, all of one turn together; and only the connection's own
+ * callbacks (stream, timers) ever free it.
+ */
+#ifndef DEVICEBOUND_PROTOCOLS_AMQP_CONNECTION_H
+#define DEVICEBOUND_PROTOCOLS_AMQP_CONNECTION_H
+
+#include "protocols/amqp/amqp.h"
+#include "protocols/amqp/frame_guard.h"
+#include "protocols/amqp/sasl.h"
+#include "protocols/amqp/tokens.h"
+#include "protocols/amqp/value.h"
+
+#include <proton/connection_driver.h>
+#include <uthash.h>
+
+/* The service's own values. */
+#define AMQP_IDLE_MS 240000 /* advertised; a peer silent for longer is closed */
+#define AMQP_CLOSE_WAIT_MS 10000 /* for the peer's close after ours */
+#define AMQP_AUTHENTICATE_MS 60000 /* for a peer to show who it is */
+#define AMQP_SESSION_BYTES_MAX (8 * 1024 * 1024) /* received and not yet read, of one session */
+#define AMQP_STRAY_TRANSFERS_MAX 1000 /* on links that were refused or ended */
+#define AMQP_DEAD_LINKS_MAX 1000 /* ended with deliveries nobody will settle */
+#define AMQP_REPLIES_MAX 1000 /* waiting for credit */
+
+struct amqp_link;
+struct reply;
+
+struct amqp_server {
+    struct protocol_context context;
+    struct amqp_options options;
+    char container_id[48];
+    struct amqp_connection *connections;
+};
+
+/* A device this connection speaks for. */
+struct attended {
+    struct amqp_connection *connection;
+    char device_id[DEVICE_ID_MAX + 1];
+    struct attendance *attendance;
+    UT_hash_handle hh;
+};
+
+enum amqp_connection_state {
+    CONNECTION_SERVING,
+    CONNECTION_CLOSING,
+    CONNECTION_GONE
+};
+
+struct amqp_connection {
+    struct amqp_server *server;
+    struct stream *stream;
+    pn_connection_driver_t driver;
+    struct frame_guard guard;
+    struct sasl_host sasl;
+    enum amqp_connection_state state;
+    struct connection *session; /* of protocols/session */
+    struct tokens tokens;
+    struct attended *attended; /* by device id */
+    struct amqp_link *links; /* in the order they were attached */
+    struct reply *replies; /* waiting for credit */
+    size_t reply_count, stray_transfers, dead_links;
+    struct writer writer; /* for messages going out; used again and again */
+    struct writer incoming; /* for messages coming in */
+    struct loop_timer *timer, *flush;
+    bool flush_is_due, stream_has_ended, reset, output_was_full;
+    const char *reason; /* why it ends, for the journal; static */
+    int64_t opened_ms, input_ms, close_ms; /* monotonic */
+    int64_t armed_ms; /* when `timer` fires; 0: not armed */
+    struct amqp_connection *prev, *next;
+};
+
+/* Takes the stream. */
+void amqp_connection_open(struct amqp_server *server, struct stream *stream);
+
+/* Ends it without a word to the peer: for a server that goes away. */
+void amqp_connection_free(struct amqp_connection *connection);
+
+/* Says close with that error; `condition` NULL: that of the code. */
+void amqp_connection_close(
+    struct amqp_connection *connection, const struct hub_error *error, const char *condition);
+
+/* Writes what Proton has to say in the same or the next turn of the loop. */
+void amqp_connection_flush_soon(struct amqp_connection *connection);
+
+/* Writes it now: what is said afterwards comes after it. */
+void amqp_connection_drain(struct amqp_connection *connection);
+
+/* The tokens have changed: their next expiry arms the timer. */
+void amqp_connection_arm(struct amqp_connection *connection);
+
+/* What is due at that time of the monotonic clock, in milliseconds. */
+void amqp_connection_tick(struct amqp_connection *connection, int64_t now_ms);
+
+/* The connection speaks for this device from now on. */
+void amqp_connection_attend(struct amqp_connection *connection, const char *device_id);
+
+/* Rights were lost: ends the links that have none left, then, if nothing is left that has any, the
+ * connection, both with `error`. */
+void amqp_connection_check_rights(
+    struct amqp_connection *connection, const struct hub_error *error);
+
+static inline struct database *amqp_database(const struct amqp_connection *connection)
+{
+    return hub_database(connection->server->context.hub);
+}
+
+#endif

@@ -1,0 +1,121 @@
+#include "protocols/amqp/refusal.h"
+
+#include "store/iso8601.h"
+#include "store/random.h"
+
+#include <proton/codec.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define VENDOR "com.microsoft:"
+
+static const struct {
+    enum hub_code code;
+    const char *condition;
+} conditions[] = {
+    {HUB_GENERIC_BAD_REQUEST, "amqp:invalid-field"},
+    {HUB_INVALID_OPERATION, "amqp:not-allowed"},
+    {HUB_ARGUMENT_INVALID, VENDOR "argument-error"},
+    {HUB_ARGUMENT_NULL, VENDOR "argument-error"},
+    {HUB_IOT_HUB_FORMAT_ERROR, "amqp:decode-error"},
+    {HUB_CONNECTION_FORCEFULLY_CLOSED_ON_NEW_CONNECTION, "amqp:connection:forced"},
+    {HUB_IOT_HUB_NOT_FOUND, VENDOR "iot-hub-not-found-error"},
+    {HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "amqp:unauthorized-access"},
+    {HUB_IOT_HUB_UNAUTHORIZED, "amqp:unauthorized-access"},
+    {HUB_IOT_HUB_SUSPENDED, VENDOR "iot-hub-suspended"},
+    {HUB_IOT_HUB_QUOTA_EXCEEDED, VENDOR "quota-exceeded"},
+    {HUB_DEVICE_MAXIMUM_QUEUE_DEPTH_EXCEEDED, "amqp:resource-limit-exceeded"},
+    {HUB_IOT_HUB_MAX_CBS_TOKEN_EXCEEDED, "amqp:resource-limit-exceeded"},
+    {HUB_INVALID_MESSAGE_EXPIRY_TIME, "amqp:not-allowed"},
+    {HUB_GENERIC_NOT_FOUND, "amqp:not-found"},
+    {HUB_DEVICE_NOT_FOUND, "amqp:not-found"},
+    {HUB_LINK_ADDRESS_NOT_FOUND, "amqp:not-found"},
+    {HUB_MODULE_NOT_FOUND, "amqp:not-found"},
+    {HUB_DEVICE_ALREADY_EXISTS, VENDOR "device-already-exists"},
+    {HUB_LINK_CREATION_CONFLICT, "amqp:internal-error"},
+    {HUB_PRECONDITION_FAILED, "amqp:precondition-failed"},
+    {HUB_DEVICE_MESSAGE_LOCK_LOST, VENDOR "message-lock-lost"},
+    {HUB_MESSAGE_TOO_LARGE, "amqp:link:message-size-exceeded"},
+    {HUB_THROTTLING_EXCEPTION, VENDOR "device-container-throttled"},
+    {HUB_SERVER_ERROR, "amqp:internal-error"},
+    {HUB_SERVICE_UNAVAILABLE, VENDOR "timeout"},
+};
+
+const char *refusal_condition(enum hub_code code)
+{
+    for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
+        if (conditions[i].code == code) {
+            return conditions[i].condition;
+        }
+    }
+    return "amqp:internal-error";
+}
+
+#define TRACKING_ID_SIZE 80
+
+/* The service's own form: 32 hex digits, a gateway number, the time to the second. */
+static void make_tracking_id(struct instant now, char out[TRACKING_ID_SIZE])
+{
+    uint8_t random[16];
+    char at[ISO8601_SIZE];
+    int length = 0;
+    random_fill(random, sizeof(random));
+    for (size_t i = 0; i < sizeof(random); i++) {
+        length += snprintf(out + length, TRACKING_ID_SIZE - (size_t)length, "%02x", random[i]);
+    }
+    iso8601_format_instant(now, 0, at);
+    snprintf(out + length, TRACKING_ID_SIZE - (size_t)length, "-G:0-TimeStamp:%.2s/%.2s/%.4s %.8s",
+        at + 5, at + 8, at, at + 11);
+}
+
+/* A sentence may quote a peer: what is not printable ASCII becomes a question mark. */
+static void escape(const char *text, char *out, size_t size)
+{
+    size_t length = 0;
+    for (; *text && length + 2 < size; text++) {
+        if (*text == '"' || *text == '\\') {
+            out[length++] = '\\';
+        }
+        out[length++] = *text >= ' ' && *text <= '~' ? *text : '?';
+    }
+    out[length] = '\0';
+}
+
+void refusal_describe(const struct hub_error *error, const char *tracking_id, const char *timestamp,
+    char out[REFUSAL_DESCRIPTION_SIZE])
+{
+    char sentence[2 * sizeof(error->sentence)];
+    escape(error->sentence, sentence, sizeof(sentence));
+    snprintf(out, REFUSAL_DESCRIPTION_SIZE,
+        "{\"errorCode\":%d,\"trackingId\":\"%s\",\"message\":\"%s\",\"timestampUtc\":\"%s\"}",
+        (int)error->code, tracking_id, sentence, timestamp);
+}
+
+static void put_symbol(pn_data_t *data, const char *symbol)
+{
+    pn_data_put_symbol(data, pn_bytes(strlen(symbol), symbol));
+}
+
+void refusal_write(pn_condition_t *condition, const struct hub_error *error, const char *name)
+{
+    struct instant now = clock_machine_now();
+    char tracking_id[TRACKING_ID_SIZE], timestamp[ISO8601_SIZE];
+    char description[REFUSAL_DESCRIPTION_SIZE];
+    make_tracking_id(now, tracking_id);
+    iso8601_format_instant(now, 7, timestamp);
+    refusal_describe(error, tracking_id, timestamp, description);
+
+    pn_condition_clear(condition);
+    pn_condition_set_name(condition, name ? name : refusal_condition(error->code));
+    pn_condition_set_description(condition, description);
+    pn_data_t *info = pn_condition_info(condition);
+    pn_data_put_map(info);
+    pn_data_enter(info);
+    put_symbol(info, VENDOR "tracking-id");
+    pn_data_put_string(info, pn_bytes(strlen(tracking_id), tracking_id));
+    put_symbol(info, VENDOR "is-filtered");
+    pn_data_put_bool(info, true);
+    pn_data_exit(info);
+    pn_data_rewind(info);
+}

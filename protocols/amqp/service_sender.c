@@ -1,0 +1,82 @@
+/*
+ * A service sends cloud-to-device messages: each is read, enqueued, and accepted once its group is
+ * committed; a refusal is `rejected` with condition and description, for clients take any other
+ * outcome for success or send again.
+ *
+ * Source: learn.microsoft.com, "Send cloud-to-device messages from an IoT hub".
+ */
+#include "protocols/amqp/link.h"
+#include "protocols/amqp/message_codec.h"
+
+#include <string.h>
+
+/* The condition of a message nobody can route: no SDK sends again on it. */
+#define UNROUTABLE "amqp:not-found"
+
+/* Where the message goes: its `to`, or, without one, the device the link is about. */
+static enum hub_code route(const struct amqp_link *link, const struct message *message,
+    struct address *address, struct hub_error *error)
+{
+    struct text to = message_get(message, MESSAGE_TO);
+    if (!to.bytes && link->device_id) {
+        *address = (struct address){.kind = ADDRESS_DEVICE_BOUND};
+        memcpy(address->device.raw, link->device_id, strlen(link->device_id) + 1);
+        return HUB_OK;
+    }
+    *address = to.bytes ? address_parse(to) : (struct address){.kind = ADDRESS_UNKNOWN};
+    if (address->kind != ADDRESS_DEVICE_BOUND) {
+        return hub_refuse(error, HUB_ARGUMENT_INVALID,
+            "The message's property 'to' is not /devices/{deviceId}/messages/devicebound.");
+    }
+    if (address->module.raw[0]) {
+        return hub_refuse(error, HUB_MODULE_NOT_FOUND, "Modules receive no messages.");
+    }
+    return HUB_OK;
+}
+
+static enum hub_code send_to(const struct amqp_link *link, const struct address *address,
+    struct message *message, struct hub_error *error)
+{
+    struct hub *hub = link->connection->server->context.hub;
+    struct actor actor = connection_actor(link->connection->session);
+    const struct identity *identity = address_find_device(hub_identities(hub), &address->device);
+    return mailbox_send(hub_mailboxes(hub), identity ? identity->is.device_id : address->device.raw,
+        message, &actor, hub_now(hub), NULL, error);
+}
+
+static void committed(void *owner, void *item, const struct hub_error *failure)
+{
+    amqp_link_answer(owner, item, failure, NULL);
+}
+
+static void receive(
+    struct amqp_link *link, pn_delivery_t *delivery, const uint8_t *bytes, size_t length)
+{
+    struct message *message;
+    struct address address;
+    struct hub_error error;
+    const char *condition = NULL;
+    enum hub_code code = amqp_message_decode(bytes, length, &message, &error);
+    if (code == HUB_OK) {
+        code = route(link, message, &address, &error);
+        if (code != HUB_OK) {
+            condition = UNROUTABLE;
+        } else {
+            code = send_to(link, &address, message, &error);
+        }
+        message_release(message);
+    }
+    if (code == HUB_OK) {
+        database_await(amqp_database(link->connection), committed, link, delivery);
+    } else {
+        amqp_link_answer(link, delivery, &error, condition);
+    }
+}
+
+const struct amqp_link_kind service_sender_kind = {
+    .name = "service sender",
+    .right = LINK_FOR_SERVICES,
+    .path = "/messages/devicebound",
+    .message_max = AMQP_MESSAGE_MAX,
+    .receive = receive,
+};
