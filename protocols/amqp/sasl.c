@@ -10,8 +10,11 @@
 
 bool sasl_plain_split(struct text response, struct text *user, struct text *password)
 {
+    if (!response.bytes) {
+        return false;
+    }
     const char *end = response.bytes + response.length;
-    const char *first = response.bytes ? memchr(response.bytes, 0, response.length) : NULL;
+    const char *first = memchr(response.bytes, 0, response.length);
     const char *second = first ? memchr(first + 1, 0, (size_t)(end - first - 1)) : NULL;
     if (!second) {
         return false;

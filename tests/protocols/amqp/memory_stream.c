@@ -10,7 +10,7 @@ static const uint8_t *peek(struct stream *stream, size_t *length)
     struct memory_stream *memory = memory_of(stream);
     *length = memory->in.length - memory->in_read;
     *length = *length < STREAM_INPUT_MAX ? *length : STREAM_INPUT_MAX;
-    return memory->in.bytes + memory->in_read;
+    return *length ? memory->in.bytes + memory->in_read : NULL;
 }
 
 static void consume(struct stream *stream, size_t length)

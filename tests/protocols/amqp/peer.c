@@ -4,12 +4,27 @@
 #include "tests/protocols/amqp/fake_loop.h"
 #include "tests/protocols/auth/token_maker.h"
 
-#include <check.h>
 #include <proton/codec.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+
+/* Check's own assertions work in its tests only, and a fuzz target is none. */
+#define must(condition) must_hold(condition, "%s", #condition)
+#define must_hold(condition, ...) ((condition) ? (void)0 : give_up(__LINE__, __VA_ARGS__))
+
+__attribute__((format(printf, 2, 3))) static void give_up(int line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "peer.c:%d: ", line);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    abort();
+}
 
 /* ---- the bench ---- */
 
@@ -18,10 +33,9 @@ static void add_device(struct bench *bench, const char *device_id, bool enabled)
     struct identity_draft draft = {.enabled = enabled};
     struct identity *identity;
     snprintf(draft.device_id, sizeof(draft.device_id), "%s", device_id);
-    ck_assert(key_parse(TEST_KEY, &draft.primary) && key_parse(OTHER_KEY, &draft.secondary));
-    ck_assert_int_eq(hub_put_device(bench->hub, &draft,
-                         (struct etag_condition){.match = ETAG_CREATE_ONLY}, &identity, NULL),
-        HUB_OK);
+    must(key_parse(TEST_KEY, &draft.primary) && key_parse(OTHER_KEY, &draft.secondary));
+    must(hub_put_device(bench->hub, &draft, (struct etag_condition){.match = ETAG_CREATE_ONLY},
+             &identity, NULL) == HUB_OK);
 }
 
 void bench_open_with(struct bench *bench, const struct amqp_options *options)
@@ -30,8 +44,8 @@ void bench_open_with(struct bench *bench, const struct amqp_options *options)
     struct key key;
     *bench = (struct bench){.clock = clock_create_frozen(TEST_NOW), .loop = loop_create()};
     struct hub_options hub_options = {.clock = bench->clock, .settings = hub_settings_default()};
-    ck_assert_int_eq(hub_open(&bench->hub, &hub_options, NULL), HUB_OK);
-    ck_assert(key_parse(TEST_KEY, &key));
+    must(hub_open(&bench->hub, &hub_options, NULL) == HUB_OK);
+    must(key_parse(TEST_KEY, &key));
     identity_set_policy_key(hub_identities(bench->hub), &key);
     add_device(bench, "d1", true);
     add_device(bench, "d2", true);
@@ -71,7 +85,7 @@ void bench_run(struct bench *bench)
     bool is_busy = true;
     for (int turn = 0; is_busy; turn++) {
         struct peer *peer;
-        ck_assert_msg(turn < 10000, "the server never comes to rest");
+        must_hold(turn < 10000, "the server never comes to rest");
         is_busy = false;
         DL_FOREACH (bench->peers, peer) {
             is_busy |= memory_stream_run(&peer->stream);
@@ -97,12 +111,11 @@ void bench_send(
     struct bench *bench, const char *device_id, const char *message_id, const char *body)
 {
     struct message *message = message_create();
-    ck_assert_int_eq(message_set(message, MESSAGE_ID, text_of(message_id), NULL), HUB_OK);
-    ck_assert_int_eq(message_add_property(message, TEXT("iothub-ack"), TEXT("full"), NULL), HUB_OK);
+    must(message_set(message, MESSAGE_ID, text_of(message_id), NULL) == HUB_OK);
+    must(message_add_property(message, TEXT("iothub-ack"), TEXT("full"), NULL) == HUB_OK);
     message_append_body(message, body, strlen(body));
-    ck_assert_int_eq(mailbox_send(hub_mailboxes(bench->hub), device_id, message, NULL,
-                         hub_now(bench->hub), NULL, NULL),
-        HUB_OK);
+    must(mailbox_send(hub_mailboxes(bench->hub), device_id, message, NULL, hub_now(bench->hub),
+             NULL, NULL) == HUB_OK);
     message_release(message);
     bench_run(bench);
 }
@@ -134,7 +147,7 @@ static void put_frame(
 {
     char body[4096];
     ssize_t length = pn_data_encode(data, body, sizeof(body));
-    ck_assert_int_gt(length, 0);
+    must(length > 0);
     size_t size = 8 + (size_t)length + payload.length;
     uint8_t header[8] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8),
         (uint8_t)size, 2, type, (uint8_t)(channel >> 8), (uint8_t)channel};
@@ -147,7 +160,7 @@ static void put_filled(
     struct peer *peer, uint8_t type, uint16_t channel, const char *format, va_list arguments)
 {
     pn_data_t *data = pn_data(16);
-    ck_assert_int_eq(pn_data_vfill(data, format, arguments), 0);
+    must(pn_data_vfill(data, format, arguments) == 0);
     put_frame(peer, type, channel, data, TEXT_ABSENT);
     pn_data_free(data);
 }
@@ -197,11 +210,11 @@ static void read_performative(struct peer *peer, const uint8_t *bytes, size_t si
     struct frame_seen *frame = &peer->frame;
     struct reader reader = reader_of(bytes, size);
     struct value performative;
-    ck_assert(read_value(&reader, &performative) && performative.type == VALUE_LIST);
+    must(read_value(&reader, &performative) && performative.type == VALUE_LIST);
     frame->code = (enum frame_code)performative.descriptor;
     struct reader fields = reader_of_elements(&performative);
     for (uint32_t i = 0; i < performative.count && i < 14; i++) {
-        ck_assert(read_value(&fields, &frame->fields[i]));
+        must(read_value(&fields, &frame->fields[i]));
     }
     frame->payload = (struct text){(const char *)reader.at, (size_t)(reader.end - reader.at)};
 }
@@ -210,20 +223,20 @@ const struct frame_seen *peer_next(struct peer *peer)
 {
     bench_run(peer->bench);
     const struct writer *out = &peer->stream.out;
-    const uint8_t *bytes = out->bytes + peer->stream.out_read;
     size_t available = out->length - peer->stream.out_read;
     peer->frame = (struct frame_seen){0};
     if (available == 0) {
         return NULL;
     }
-    ck_assert_uint_ge(available, 8);
+    const uint8_t *bytes = out->bytes + peer->stream.out_read;
+    must(available >= 8);
     if (memcmp(bytes, "AMQP", 4) == 0) {
         read_header(peer, bytes);
         return &peer->frame;
     }
     size_t size =
         (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
-    ck_assert_uint_le(size, available);
+    must(size <= available);
     peer->frame.channel = (uint16_t)(bytes[6] << 8 | bytes[7]);
     peer->stream.out_read += size;
     if (size > 8) {
@@ -238,8 +251,8 @@ const struct frame_seen *peer_expect(struct peer *peer, enum frame_code code)
     while (frame && frame->code == FRAME_FLOW && code != FRAME_FLOW) {
         frame = peer_next(peer);
     }
-    ck_assert_msg(frame != NULL, "nothing came instead of frame 0x%x", code);
-    ck_assert_msg(frame->code == code, "frame 0x%x came instead of 0x%x (%s)", frame->code, code,
+    must_hold(frame != NULL, "nothing came instead of frame 0x%x", code);
+    must_hold(frame->code == code, "frame 0x%x came instead of 0x%x (%s)", frame->code, code,
         frame_condition(frame));
     return frame;
 }
@@ -250,7 +263,7 @@ void peer_expect_silence(struct peer *peer)
     while (frame && frame->code == FRAME_FLOW) {
         frame = peer_next(peer);
     }
-    ck_assert_msg(frame == NULL, "frame 0x%x came", frame ? frame->code : 0);
+    must_hold(frame == NULL, "frame 0x%x came", frame ? frame->code : 0);
 }
 
 /* ---- openings ---- */
@@ -267,7 +280,7 @@ void peer_begin(struct peer *peer, uint16_t channel)
 {
     peer_put(peer, channel, "DL[nIII]", (uint64_t)FRAME_BEGIN, 0, 5000, 5000);
     const struct frame_seen *begin = peer_expect(peer, FRAME_BEGIN);
-    ck_assert_uint_eq(begin->fields[0].is.number, channel);
+    must(begin->fields[0].is.number == channel);
 }
 
 void peer_attach_sender(
@@ -276,7 +289,7 @@ void peer_attach_sender(
     peer_put(peer, channel, "DL[SIoBBDL[S]DL[S]nnI]", (uint64_t)FRAME_ATTACH, name, handle, false,
         2, 0, (uint64_t)0x28, NULL, (uint64_t)0x29, target, 0);
     const struct frame_seen *attach = peer_expect(peer, FRAME_ATTACH);
-    ck_assert_msg(attach->fields[6].type == VALUE_LIST, "the link to %s is refused", target);
+    must_hold(attach->fields[6].type == VALUE_LIST, "the link to %s is refused", target);
 }
 
 void peer_attach_receiver_with(struct peer *peer, uint16_t channel, uint32_t handle,
@@ -285,7 +298,7 @@ void peer_attach_receiver_with(struct peer *peer, uint16_t channel, uint32_t han
     peer_put(peer, channel, "DL[SIoBBDL[S]DL[S]]", (uint64_t)FRAME_ATTACH, name, handle, true,
         snd_mode, rcv_mode, (uint64_t)0x28, source, (uint64_t)0x29, "here");
     const struct frame_seen *attach = peer_expect(peer, FRAME_ATTACH);
-    ck_assert_msg(attach->fields[5].type == VALUE_LIST, "the link from %s is refused", source);
+    must_hold(attach->fields[5].type == VALUE_LIST, "the link from %s is refused", source);
 }
 
 void peer_attach_receiver(
@@ -314,8 +327,8 @@ int peer_put_token(struct peer *peer, const char *token)
     peer_put_transfer(peer, (struct transfer){0}, writer_text(&request));
     peer_expect(peer, FRAME_DISPOSITION);
     const struct frame_seen *reply = peer_expect(peer, FRAME_TRANSFER);
-    ck_assert(sections_read(reply->payload.bytes, reply->payload.length, &sections));
-    ck_assert(map_find(&sections.application, "status-code", &status));
+    must(sections_read(reply->payload.bytes, reply->payload.length, &sections));
+    must(map_find(&sections.application, "status-code", &status));
     int code = (int)status.is.integer;
     peer_put_outcome(peer, 0, (uint32_t)reply->fields[1].is.number,
         (uint32_t)reply->fields[1].is.number, true, 0x24);
@@ -329,9 +342,8 @@ void peer_open_service(struct peer *peer, struct bench *bench)
     peer_connect(peer, bench);
     peer_open(peer);
     peer_begin(peer, 0);
-    ck_assert_int_eq(peer_put_token(peer, make_token((struct token_recipe){
-                                              .resource = TEST_HOST, .policy = "service"})),
-        200);
+    must(peer_put_token(peer,
+             make_token((struct token_recipe){.resource = TEST_HOST, .policy = "service"})) == 200);
 }
 
 void peer_open_device(struct peer *peer, struct bench *bench, const char *device_id)
@@ -341,7 +353,7 @@ void peer_open_device(struct peer *peer, struct bench *bench, const char *device
     peer_connect(peer, bench);
     peer_open(peer);
     peer_begin(peer, 0);
-    ck_assert_int_eq(peer_put_token(peer, token_for(resource)), 200);
+    must(peer_put_token(peer, token_for(resource)) == 200);
 }
 
 /* ---- messages ---- */
