@@ -267,6 +267,7 @@ enum hub_code amqp_message_decode(
     const void *bytes, size_t length, struct message **message, struct hub_error *error)
 {
     struct sections sections;
+    *message = NULL;
     if (!sections_read(bytes, length, &sections)) {
         return unreadable(error, "The message is not a well-formed AMQP message.");
     }
