@@ -38,6 +38,16 @@ static void add_device(struct bench *bench, const char *device_id, bool enabled)
              &identity, NULL) == HUB_OK);
 }
 
+static void start_server(struct bench *bench, const struct amqp_options *options)
+{
+    struct protocol_context context = {.loop = bench->loop,
+        .hub = bench->hub,
+        .sessions = bench->sessions,
+        .auth = bench->auth,
+        .host_name = TEST_HOST};
+    bench->server = amqp_server_create(&context, options);
+}
+
 void bench_open_with(struct bench *bench, const struct amqp_options *options)
 {
     static const char *const names[] = {TEST_HOST, NULL};
@@ -54,12 +64,15 @@ void bench_open_with(struct bench *bench, const struct amqp_options *options)
     hub_end_turn(bench->hub);
     bench->sessions = sessions_open(bench->hub);
     bench->auth = auth_create(bench->hub, &(struct auth_options){.host_names = names});
-    struct protocol_context context = {.loop = bench->loop,
-        .hub = bench->hub,
-        .sessions = bench->sessions,
-        .auth = bench->auth,
-        .host_name = TEST_HOST};
-    bench->server = amqp_server_create(&context, options);
+    start_server(bench, options);
+}
+
+void bench_use_auth(struct bench *bench, struct auth *auth)
+{
+    amqp_server_free(bench->server);
+    auth_free(bench->auth);
+    bench->auth = auth;
+    start_server(bench, &(struct amqp_options){0});
 }
 
 void bench_open(struct bench *bench)
@@ -107,6 +120,21 @@ struct queue_counts bench_counts(struct bench *bench, const char *device_id)
     return queue_get_counts(mailbox_of(hub_mailboxes(bench->hub), device_id));
 }
 
+/* SQLite's own, without its header: a hook that says no turns COMMIT into ROLLBACK. */
+void *sqlite3_commit_hook(struct sqlite3 *handle, int (*hook)(void *context), void *context);
+
+static int refuse_commit(void *context)
+{
+    (void)context;
+    return 1;
+}
+
+void bench_break_commits(struct bench *bench, bool broken)
+{
+    sqlite3_commit_hook(
+        database_handle(hub_database(bench->hub)), broken ? refuse_commit : NULL, NULL);
+}
+
 void bench_send(
     struct bench *bench, const char *device_id, const char *message_id, const char *body)
 {
@@ -126,8 +154,13 @@ void peer_connect(struct peer *peer, struct bench *bench)
 {
     *peer = (struct peer){.bench = bench};
     memory_stream_init(&peer->stream);
-    DL_APPEND(bench->peers, peer);
-    amqp_server_accept(bench->server, &peer->stream.stream);
+    peer_accept(peer);
+}
+
+void peer_accept(struct peer *peer)
+{
+    DL_APPEND(peer->bench->peers, peer);
+    amqp_server_accept(peer->bench->server, &peer->stream.stream);
 }
 
 void peer_release(struct peer *peer)
@@ -307,6 +340,39 @@ void peer_attach_receiver(
     peer_attach_receiver_with(peer, channel, handle, name, source, 2, 0);
 }
 
+void peer_put_attach(struct peer *peer, struct attach attach)
+{
+    pn_data_t *properties = pn_data(4);
+    peer->attached_channel = attach.channel;
+    peer->attached_handle = attach.handle;
+    if (attach.channel_id) {
+        pn_data_fill(properties, "{sS}", "com.microsoft:channel-correlation-id", attach.channel_id);
+        pn_data_rewind(properties);
+    }
+    peer_put(peer, attach.channel, "DL[SIoBBDL[S]DL[S]nnInnnC]", (uint64_t)FRAME_ATTACH,
+        attach.name, attach.handle, attach.receives, attach.snd_mode, attach.rcv_mode,
+        (uint64_t)0x28, attach.source, (uint64_t)0x29, attach.target, 0, properties);
+    pn_data_free(properties);
+}
+
+void peer_expect_detach(struct peer *peer, const char *condition, int code)
+{
+    const struct frame_seen *detach = peer_expect(peer, FRAME_DETACH);
+    must(detach->fields[1].is.boolean);
+    must_hold(strcmp(frame_condition(detach), condition) == 0, "%s instead of %s",
+        frame_condition(detach), condition);
+    must_hold(frame_error_code(detach) == code, "%d instead of %d", frame_error_code(detach), code);
+}
+
+void peer_expect_refusal(struct peer *peer, const char *condition, int code)
+{
+    const struct frame_seen *attach = peer_expect(peer, FRAME_ATTACH);
+    must(attach->fields[5].type == VALUE_NULL && attach->fields[6].type == VALUE_NULL);
+    peer_expect_detach(peer, condition, code);
+    peer_put(peer, peer->attached_channel, "DL[Io]", (uint64_t)FRAME_DETACH, peer->attached_handle,
+        true);
+}
+
 void peer_flow(
     struct peer *peer, uint16_t channel, uint32_t handle, uint32_t delivery_count, uint32_t credit)
 {
@@ -477,6 +543,13 @@ const char *frame_condition(const struct frame_seen *frame)
 const char *frame_description(const struct frame_seen *frame)
 {
     return error_text(frame, 1);
+}
+
+int frame_error_code(const struct frame_seen *frame)
+{
+    static const char key[] = "\"errorCode\":";
+    const char *found = strstr(frame_description(frame), key);
+    return found ? atoi(found + strlen(key)) : 0;
 }
 
 uint64_t frame_outcome(const struct frame_seen *frame)

@@ -27,6 +27,9 @@ void bench_open(struct bench *bench);
 void bench_open_with(struct bench *bench, const struct amqp_options *options);
 void bench_close(struct bench *bench);
 
+/* Takes another `auth` for connections from now on. */
+void bench_use_auth(struct bench *bench, struct auth *auth);
+
 /* Runs streams, timers and commits until nothing happens any more. */
 void bench_run(struct bench *bench);
 
@@ -35,6 +38,9 @@ void bench_advance(struct bench *bench, struct duration by);
 
 /* How many messages a device has that are waiting, and that are locked. */
 struct queue_counts bench_counts(struct bench *bench, const char *device_id);
+
+/* From now on every commit fails, or succeeds again. */
+void bench_break_commits(struct bench *bench, bool broken);
 
 /* Enqueues a message as another protocol would. Full feedback is asked for. */
 void bench_send(
@@ -73,11 +79,15 @@ struct peer {
     struct memory_stream stream;
     struct frame_seen frame;
     uint32_t next_id; /* of deliveries it sends, on any channel */
+    uint16_t attached_channel; /* of the last peer_put_attach */
+    uint32_t attached_handle;
     struct peer *prev, *next;
 };
 
 /* Connects; nothing is sent. */
 void peer_connect(struct peer *peer, struct bench *bench);
+/* The same for a peer whose bench and stream are prepared, with a certificate for example. */
+void peer_accept(struct peer *peer);
 void peer_release(struct peer *peer);
 
 void peer_write(struct peer *peer, const void *bytes, size_t length);
@@ -117,6 +127,22 @@ void peer_attach_receiver(
 /* The same with settle modes: sender's, receiver's. */
 void peer_attach_receiver_with(struct peer *peer, uint16_t channel, uint32_t handle,
     const char *name, const char *source, int snd_mode, int rcv_mode);
+/* Only puts the attach; `source` and `target` NULL: without address. */
+struct attach {
+    uint16_t channel;
+    uint32_t handle;
+    const char *name;
+    bool receives;
+    int snd_mode, rcv_mode;
+    const char *source, *target;
+    const char *channel_id; /* property com.microsoft:channel-correlation-id; NULL: none */
+};
+void peer_put_attach(struct peer *peer, struct attach attach);
+/* An attach with both termini null, then detach, closed, with that condition and error code; the
+ * peer's own detach is put too. */
+void peer_expect_refusal(struct peer *peer, const char *condition, int code);
+/* The link ends from here: detach, closed, with that condition and code. */
+void peer_expect_detach(struct peer *peer, const char *condition, int code);
 void peer_flow(
     struct peer *peer, uint16_t channel, uint32_t handle, uint32_t delivery_count, uint32_t credit);
 
@@ -146,6 +172,9 @@ const char *frame_condition(const struct frame_seen *frame);
 const char *frame_description(const struct frame_seen *frame);
 /* The outcome of a disposition; 0: none. */
 uint64_t frame_outcome(const struct frame_seen *frame);
+
+/* The number after "errorCode": of its description; 0: none. */
+int frame_error_code(const struct frame_seen *frame);
 
 struct text writer_text(const struct writer *writer);
 
