@@ -104,7 +104,7 @@ void bench_run(struct bench *bench)
             is_busy |= memory_stream_run(&peer->stream);
         }
         is_busy |= fake_loop_run(bench->loop);
-        is_busy |= hub_end_turn(bench->hub);
+        is_busy |= hub_end_turn(bench->hub) || fake_loop_next_delay(bench->loop) == 0;
     }
 }
 
@@ -118,6 +118,16 @@ void bench_advance(struct bench *bench, struct duration by)
 struct queue_counts bench_counts(struct bench *bench, const char *device_id)
 {
     return queue_get_counts(mailbox_of(hub_mailboxes(bench->hub), device_id));
+}
+
+void bench_disable(struct bench *bench, const char *device_id)
+{
+    struct identity_draft draft = identity_find(hub_identities(bench->hub), device_id)->is;
+    struct identity *identity;
+    draft.enabled = false;
+    must(hub_put_device(bench->hub, &draft, (struct etag_condition){.match = ETAG_ANY}, &identity,
+             NULL) == HUB_OK);
+    bench_run(bench);
 }
 
 /* SQLite's own, without its header: a hook that says no turns COMMIT into ROLLBACK. */

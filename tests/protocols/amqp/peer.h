@@ -39,6 +39,9 @@ void bench_advance(struct bench *bench, struct duration by);
 /* How many messages a device has that are waiting, and that are locked. */
 struct queue_counts bench_counts(struct bench *bench, const char *device_id);
 
+/* The operator disables the device. */
+void bench_disable(struct bench *bench, const char *device_id);
+
 /* From now on every commit fails, or succeeds again. */
 void bench_break_commits(struct bench *bench, bool broken);
 
