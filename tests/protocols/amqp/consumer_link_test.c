@@ -613,8 +613,6 @@ START_TEST(test_a_peer_that_does_not_read_is_given_nothing_more)
     memory_stream_pretend(&peer.stream, STREAM_OUTPUT_HIGH + 1);
     bench_send(&bench, "d1", "m1", "x");
     /* The first may be locked before the link learns of it. */
-    fprintf(stderr, "%zu %zu\n", bench_counts(&bench, "d1").enqueued,
-        bench_counts(&bench, "d1").invisible);
     receive(&peer);
     bench_send(&bench, "d1", "m2", "x");
     bench_send(&bench, "d1", "m3", "x");

@@ -1,0 +1,217 @@
+/*
+ * What device SDKs attach beside the link they receive on: telemetry, twin, methods.
+ */
+#include "tests/protocols/amqp/peer.h"
+#include "tests/protocols/amqp/suite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ACCEPTED 0x24
+
+static uint32_t request(struct peer *peer, uint32_t handle, bool settled, const char *operation,
+    const struct writer *correlation_id)
+{
+    struct writer message = {0};
+    write_descriptor(&message, SECTION_MESSAGE_ANNOTATIONS);
+    size_t map = write_open(&message, COMPOUND_MAP);
+    write_symbol(&message, TEXT("operation"));
+    write_string(&message, text_of(operation));
+    write_symbol(&message, TEXT("version"));
+    write_null(&message);
+    write_close(&message, map, 4);
+    write_descriptor(&message, SECTION_PROPERTIES);
+    size_t list = write_open(&message, COMPOUND_LIST);
+    for (int i = 0; i < PROPERTY_CORRELATION_ID; i++) {
+        write_null(&message);
+    }
+    if (correlation_id) {
+        write_raw(&message, correlation_id->bytes, correlation_id->length);
+    } else {
+        write_null(&message);
+    }
+    write_close(&message, list, PROPERTY_CORRELATION_ID + 1);
+    write_descriptor(&message, SECTION_DATA);
+    write_binary(&message, TEXT(" "));
+    uint32_t id = peer_put_transfer(
+        peer, (struct transfer){.handle = handle, .settled = settled}, writer_text(&message));
+    writer_free(&message);
+    return id;
+}
+
+static void attach_twin(struct peer *peer, uint32_t handle, int snd_mode, const char *channel)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "twin-%u", handle);
+    peer_put_attach(peer, (struct attach){.handle = handle,
+                              .name = name,
+                              .snd_mode = snd_mode,
+                              .target = "/devices/d1/twin",
+                              .channel_id = channel});
+    peer_expect(peer, FRAME_ATTACH);
+    peer_put_attach(peer, (struct attach){.handle = handle + 1,
+                              .name = name,
+                              .receives = true,
+                              .snd_mode = snd_mode,
+                              .source = "/devices/d1/twin",
+                              .channel_id = channel});
+    peer_expect(peer, FRAME_ATTACH);
+    peer_flow(peer, 0, handle + 1, 0, 10);
+}
+
+static void assert_reply(const struct frame_seen *frame, const struct writer *correlation_id,
+    int status, const char *body)
+{
+    struct sections sections;
+    struct value value;
+    ck_assert_uint_eq(frame->fields[2].length, 16);
+    ck_assert(sections_read(frame->payload.bytes, frame->payload.length, &sections));
+    ck_assert(map_find(&sections.annotations, "status", &value));
+    ck_assert_uint_eq(value.code, 0x71);
+    ck_assert_int_eq(value.is.integer, status);
+    ck_assert(map_find(&sections.annotations, "version", &value));
+    ck_assert_uint_eq(value.code, 0x81);
+    const struct value *id = &sections.properties[PROPERTY_CORRELATION_ID];
+    ck_assert_uint_eq(id->encoded_length, correlation_id->length);
+    ck_assert_mem_eq(id->encoded, correlation_id->bytes, correlation_id->length);
+    ck_assert(read_value(&sections.bodies, &value));
+    ck_assert_int_eq(value.type, VALUE_BINARY);
+    ck_assert(text_equal(value_text(&value), text_of(body)));
+}
+
+START_TEST(test_pitfall_05_a_twin_reply_follows_the_disposition_of_its_request)
+{
+    struct bench bench;
+    struct peer peer;
+    struct writer id = {0};
+    bench_open(&bench);
+    peer_open_device(&peer, &bench, "d1");
+    attach_twin(&peer, 2, 0, "twin:1");
+    write_string(&id, TEXT("c-1"));
+    for (int i = 0; i < 2; i++) {
+        request(&peer, 2, false, "GET", &id);
+        ck_assert_uint_eq(frame_outcome(peer_expect(&peer, FRAME_DISPOSITION)), ACCEPTED);
+        assert_reply(peer_expect(&peer, FRAME_TRANSFER), &id, 200,
+            "{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}");
+    }
+    writer_free(&id);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_every_twin_operation_of_the_sdks_is_answered)
+{
+    static const struct {
+        const char *operation;
+        int status;
+    } rows[] = {{"PATCH", 200}, {"PUT", 200}, {"DELETE", 200}, {"patch", 200}, {"POST", 400}};
+    struct bench bench;
+    struct peer peer;
+    struct writer id = {0};
+    bench_open(&bench);
+    peer_open_device(&peer, &bench, "d1");
+    attach_twin(&peer, 2, 1, "twin:1");
+    write_raw(&id,
+        "\x98"
+        "0123456789abcdef",
+        17);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        request(&peer, 2, true, rows[i].operation, &id);
+        const struct frame_seen *frame = peer_expect(&peer, FRAME_TRANSFER);
+        ck_assert(frame->fields[4].is.boolean);
+        assert_reply(frame, &id, rows[i].status, "");
+        peer_expect_silence(&peer);
+    }
+    writer_free(&id);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_a_twin_reply_goes_to_the_receiver_of_its_own_channel)
+{
+    struct bench bench;
+    struct peer peer;
+    struct writer id = {0};
+    bench_open(&bench);
+    peer_open_device(&peer, &bench, "d1");
+    attach_twin(&peer, 2, 1, "twin:1");
+    attach_twin(&peer, 4, 1, "twin:2");
+    write_string(&id, TEXT("c"));
+    request(&peer, 2, true, "GET", &id);
+    uint64_t first = peer_expect(&peer, FRAME_TRANSFER)->fields[0].is.number;
+    request(&peer, 4, true, "GET", &id);
+    uint64_t second = peer_expect(&peer, FRAME_TRANSFER)->fields[0].is.number;
+    ck_assert_uint_ne(first, second);
+    writer_free(&id);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_nothing_is_sent_to_a_twin_link_unasked)
+{
+    struct bench bench;
+    struct peer peer;
+    bench_open(&bench);
+    peer_open_device(&peer, &bench, "d1");
+    attach_twin(&peer, 2, 0, "twin:1");
+    request(&peer, 2, false, "GET", NULL);
+    ck_assert_uint_eq(frame_outcome(peer_expect(&peer, FRAME_DISPOSITION)), ACCEPTED);
+    peer_expect_silence(&peer);
+    peer_put_transfer(&peer, (struct transfer){.handle = 2}, TEXT("garbage"));
+    ck_assert_str_eq(frame_condition(peer_expect(&peer, FRAME_DISPOSITION)), "amqp:decode-error");
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_pitfall_22_telemetry_is_accepted_batches_included_and_discarded)
+{
+    struct bench bench;
+    struct peer peer;
+    struct writer batch = {0};
+    size_t noted = 0;
+    const struct journal_entry *entry;
+    bench_open(&bench);
+    peer_open_device(&peer, &bench, "d1");
+    peer_attach_sender(
+        &peer, 0, 2, "TelemetrySenderLink", "amqps://hub.local:5671/devices/d1/messages/events");
+    write_descriptor(&batch, SECTION_DATA);
+    write_binary(&batch, TEXT("\x00\x53\x75\xa0\x01x"));
+    write_descriptor(&batch, SECTION_DATA);
+    write_binary(&batch, TEXT("\x00\x53\x75\xa0\x01y"));
+    peer_put_transfer(&peer, (struct transfer){.handle = 2}, writer_text(&batch));
+    ck_assert_uint_eq(frame_outcome(peer_expect(&peer, FRAME_DISPOSITION)), ACCEPTED);
+    peer_put_transfer(&peer, (struct transfer){.handle = 2}, TEXT("anything"));
+    ck_assert_uint_eq(frame_outcome(peer_expect(&peer, FRAME_DISPOSITION)), ACCEPTED);
+    for (uint64_t id = 0; (entry = journal_next(hub_journal(bench.hub), id)); id = entry->id) {
+        noted += entry->event == JOURNAL_TELEMETRY && strcmp(entry->device, "d1") == 0;
+    }
+    ck_assert_uint_eq(noted, 2);
+    ck_assert_uint_eq(bench_counts(&bench, "d1").enqueued, 0);
+    writer_free(&batch);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_method_links_are_attached_and_stay_silent)
+{
+    struct bench bench;
+    struct peer peer;
+    bench_open(&bench);
+    peer_open_device(&peer, &bench, "d1");
+    peer_attach_receiver(
+        &peer, 0, 2, "methods_requests_link-d1", "/devices/d1/methods/devicebound");
+    peer_attach_sender(&peer, 0, 3, "methods_responses_link-d1", "/devices/d1/methods/deviceBound");
+    peer_flow(&peer, 0, 2, 0, 10);
+    peer_put_transfer(&peer, (struct transfer){.handle = 3}, TEXT("whatever"));
+    ck_assert_uint_eq(frame_outcome(peer_expect(&peer, FRAME_DISPOSITION)), ACCEPTED);
+    peer_expect_silence(&peer);
+    bench_close(&bench);
+}
+END_TEST
+
+SUITE("amqp device links", test_pitfall_05_a_twin_reply_follows_the_disposition_of_its_request,
+    test_every_twin_operation_of_the_sdks_is_answered,
+    test_a_twin_reply_goes_to_the_receiver_of_its_own_channel,
+    test_nothing_is_sent_to_a_twin_link_unasked,
+    test_pitfall_22_telemetry_is_accepted_batches_included_and_discarded,
+    test_method_links_are_attached_and_stay_silent)
