@@ -215,18 +215,12 @@ static void delete_token(struct amqp_connection *connection, const struct cbs_re
 static void note_failure(struct amqp_connection *connection, const struct cbs_request *request,
     const struct hub_error *error)
 {
-    struct hub *hub = connection->server->context.hub;
-    struct actor actor = connection_actor(connection->session);
     char device[DEVICE_ID_MAX + 1];
     bool is_named = cbs_name_device(request->name, device);
     LOG(LOG_DEBUG, "AMQP-TOKEN-REFUSED", error->sentence,
         {"peer", stream_peer_address(connection->stream)}, {"device", is_named ? device : NULL});
-    journal_note(hub_journal(hub), &(struct journal_entry){.at = hub_now(hub),
-                                       .event = JOURNAL_AUTHENTICATION_FAILED,
-                                       .device = is_named ? device : NULL,
-                                       .protocol = actor.protocol,
-                                       .connection = actor.connection,
-                                       .reason = hub_code_name(error->code)});
+    amqp_connection_note(connection, JOURNAL_AUTHENTICATION_FAILED, is_named ? device : NULL,
+        hub_code_name(error->code));
 }
 
 /* A bad token is answered, not punished: the request is accepted, the status says what is wrong. */

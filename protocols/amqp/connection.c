@@ -143,7 +143,6 @@ static void destroy(struct amqp_connection *connection)
     HASH_ITER (hh, connection->attended, attended, next) {
         attended_drop(connection, attended);
     }
-    database_forget(amqp_database(connection), connection);
     connection_close(
         connection->session, connection->reason ? connection->reason : "connection lost");
     loop_timer_free(connection->timer);
@@ -254,6 +253,19 @@ void amqp_connection_attend(struct amqp_connection *connection, const char *devi
     attended->attendance =
         attendance_open(connection->session, attended->device_id, device_lost, attended);
     connection_set_identity(connection->session, attended->device_id);
+}
+
+void amqp_connection_note(const struct amqp_connection *connection, enum journal_event event,
+    const char *device_id, const char *reason)
+{
+    struct hub *hub = connection->server->context.hub;
+    struct actor actor = connection_actor(connection->session);
+    journal_note(hub_journal(hub), &(struct journal_entry){.at = hub_now(hub),
+                                       .event = event,
+                                       .device = device_id,
+                                       .protocol = actor.protocol,
+                                       .connection = actor.connection,
+                                       .reason = reason});
 }
 
 /* ---- time ---- */
@@ -618,13 +630,8 @@ static bool plain(void *owner, struct text user, struct text password)
     if (code != HUB_OK) {
         LOG(LOG_DEBUG, "AMQP-SASL-REFUSED", error.sentence,
             {"peer", stream_peer_address(connection->stream)});
-        struct actor actor = connection_actor(connection->session);
-        journal_note(hub_journal(context->hub), &(struct journal_entry){.at = hub_now(context->hub),
-                                                    .event = JOURNAL_AUTHENTICATION_FAILED,
-                                                    .device = device[0] ? device : NULL,
-                                                    .protocol = actor.protocol,
-                                                    .connection = actor.connection,
-                                                    .reason = hub_code_name(code)});
+        amqp_connection_note(connection, JOURNAL_AUTHENTICATION_FAILED, device[0] ? device : NULL,
+            hub_code_name(code));
         return false;
     }
     connection_set_identity(connection->session, device[0] ? device : grant.policy);

@@ -28,7 +28,7 @@
 #define AMQP_IDLE_MS 240000 /* advertised; a peer silent for longer is closed */
 #define AMQP_CLOSE_WAIT_MS 10000 /* for the peer's close after ours */
 #define AMQP_AUTHENTICATE_MS 60000 /* for a peer to show who it is */
-#define AMQP_SESSION_BYTES_MAX (8 * 1024 * 1024) /* received and not yet read, of one session */
+#define AMQP_SESSION_BYTES_MAX 8388608 /* received and not yet read, of one session */
 #define AMQP_STRAY_TRANSFERS_MAX 1000 /* on links that were refused or ended */
 #define AMQP_DEAD_LINKS_MAX 1000 /* ended with deliveries nobody will settle */
 #define AMQP_REPLIES_MAX 1000 /* waiting for credit */
@@ -109,6 +109,10 @@ void amqp_connection_attend(struct amqp_connection *connection, const char *devi
  * connection, both with `error`. */
 void amqp_connection_check_rights(
     struct amqp_connection *connection, const struct hub_error *error);
+
+/* Notes an event of this connection in the journal; `device_id` and `reason` may be NULL. */
+void amqp_connection_note(const struct amqp_connection *connection, enum journal_event event,
+    const char *device_id, const char *reason);
 
 static inline struct database *amqp_database(const struct amqp_connection *connection)
 {

@@ -65,6 +65,7 @@ static enum hub_code open_consumer(struct amqp_link *link, struct queue *queue, 
         .exclusive = exclusive,
         .settled = pn_link_remote_snd_settle_mode(link->wire) == PN_SND_SETTLED};
     link->consumer = consumer_open(link->connection->session, &options, &events, link);
+    amqp_connection_note(link->connection, JOURNAL_SUBSCRIBED, link->device_id, link->kind->name);
     return HUB_OK;
 }
 
@@ -228,6 +229,7 @@ static void settle(struct amqp_link *link, pn_delivery_t *delivery)
 /* The peer is gone: its locks run to their end, or are given up at once where that is asked for. */
 static void close_consumer(struct amqp_link *link)
 {
+    amqp_connection_note(link->connection, JOURNAL_UNSUBSCRIBED, link->device_id, link->kind->name);
     if (!link->consumer) {
         return;
     }

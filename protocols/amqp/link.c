@@ -203,7 +203,7 @@ static enum hub_code admit(
 void amqp_link_attach(struct amqp_connection *connection, pn_link_t *wire)
 {
     struct address address;
-    const struct amqp_link_kind *kind;
+    const struct amqp_link_kind *kind = NULL;
     struct hub_error error;
     enum hub_code code = find_kind(wire, &address, &kind, &error);
     if (code != HUB_OK) {

@@ -77,7 +77,8 @@ static void escape(const char *text, char *out, size_t size)
         if (*text == '"' || *text == '\\') {
             out[length++] = '\\';
         }
-        out[length++] = *text >= ' ' && *text <= '~' ? *text : '?';
+        bool is_plain = *text >= ' ' && *text <= '~';
+        out[length++] = (char)(is_plain ? *text : '?');
     }
     out[length] = '\0';
 }

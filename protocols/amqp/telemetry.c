@@ -11,13 +11,7 @@ static void receive(
 {
     (void)bytes;
     (void)length;
-    struct hub *hub = link->connection->server->context.hub;
-    struct actor actor = connection_actor(link->connection->session);
-    journal_note(hub_journal(hub), &(struct journal_entry){.at = hub_now(hub),
-                                       .event = JOURNAL_TELEMETRY,
-                                       .device = link->device_id,
-                                       .protocol = actor.protocol,
-                                       .connection = actor.connection});
+    amqp_connection_note(link->connection, JOURNAL_TELEMETRY, link->device_id, NULL);
     amqp_link_answer(link, delivery, NULL, NULL);
 }
 
