@@ -252,13 +252,23 @@ void amqp_link_end(struct amqp_link *link, const struct hub_error *error, const 
     amqp_connection_flush_soon(connection);
 }
 
+/* A session's context is the number of its links that wait for its end. */
+static uintptr_t dead_links_of(pn_session_t *session)
+{
+    return (uintptr_t)pn_session_get_context(session);
+}
+
 /* Freeing a link settles its deliveries on the wire, without a state and under ids that a client
  * may take for its own; so one with deliveries stays until its session goes. */
 static void free_wire(struct amqp_connection *connection, pn_link_t *wire)
 {
+    pn_session_t *session = pn_link_session(wire);
     if (pn_link_unsettled(wire) == 0) {
         pn_link_free(wire);
-    } else if (connection->dead_links++ == AMQP_DEAD_LINKS_MAX) {
+        return;
+    }
+    pn_session_set_context(session, (void *)(dead_links_of(session) + 1));
+    if (connection->dead_links++ == AMQP_DEAD_LINKS_MAX) {
         struct hub_error error;
         hub_refuse(&error, HUB_IOT_HUB_QUOTA_EXCEEDED,
             "Too many links were ended with deliveries that are not settled.");
@@ -274,12 +284,14 @@ void amqp_link_detached(struct amqp_connection *connection, pn_link_t *wire)
         amqp_link_release(link);
     }
     pn_link_close(wire);
+    connection->stray_transfers = 0;
     free_wire(connection, wire);
 }
 
 void amqp_links_end_session(struct amqp_connection *connection, pn_session_t *session)
 {
     struct amqp_link *link, *next;
+    connection->dead_links -= dead_links_of(session);
     DL_FOREACH_SAFE (connection->links, link, next) {
         if (pn_link_session(link->wire) == session) {
             amqp_link_release(link);

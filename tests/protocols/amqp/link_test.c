@@ -2,11 +2,14 @@
  * Attaching: addresses, rights, what is echoed, how a link is refused and how it ends.
  */
 #include "protocols/amqp/link.h"
+#include "protocols/auth/certificate.h"
 
 #include "tests/protocols/amqp/peer.h"
 #include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
 
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -406,7 +409,83 @@ START_TEST(test_links_with_deliveries_in_flight_end_without_dispositions_of_ours
 }
 END_TEST
 
-SUITE("amqp links", test_every_address_of_the_sdks_is_attached,
+/* ---- certificates ---- */
+
+static X509 *make_certificate(const char *name)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    ck_assert(key && X509_gmtime_adj(X509_getm_notBefore(certificate), -60) &&
+              X509_gmtime_adj(X509_getm_notAfter(certificate), 3600) &&
+              X509_NAME_add_entry_by_NID(
+                  subject, NID_commonName, MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0) &&
+              X509_set_issuer_name(certificate, subject) && X509_set_pubkey(certificate, key) &&
+              X509_sign(certificate, key, EVP_sha256()) > 0);
+    EVP_PKEY_free(key);
+    return certificate;
+}
+
+START_TEST(test_a_certificate_opens_the_links_of_its_device_without_sasl_or_cbs)
+{
+    struct bench bench;
+    struct peer peer = {.bench = &bench};
+    struct identity *identity;
+    struct identity_draft draft = {
+        .device_id = "x509", .enabled = true, .authentication = AUTHENTICATION_SELF_SIGNED};
+    X509 *certificate = make_certificate("x509");
+    struct certificate_thumbprints thumbprints = certificate_hash(certificate);
+    strcpy(draft.primary_thumbprint, thumbprints.sha256);
+    bench_open(&bench);
+    ck_assert_int_eq(hub_put_device(bench.hub, &draft,
+                         (struct etag_condition){.match = ETAG_CREATE_ONLY}, &identity, NULL),
+        HUB_OK);
+    memory_stream_init(&peer.stream);
+    peer.stream.certificate = certificate;
+    peer_accept(&peer);
+    peer_open(&peer);
+    peer_begin(&peer, 0);
+    peer_attach_sender(&peer, 0, 0, "s", "/devices/x509/messages/events");
+    peer_attach_receiver(&peer, 0, 1, "r", "/devices/x509/messages/devicebound");
+    peer_flow(&peer, 0, 1, 0, 10);
+    put(&peer, 2, true, "/devices/d1/messages/devicebound");
+    peer_expect_refusal(&peer, "amqp:unauthorized-access", 401002);
+    put(&peer, 3, false, "/messages/devicebound");
+    peer_expect_refusal(&peer, "amqp:unauthorized-access", 401002);
+    bench_send(&bench, "x509", "m", "x");
+    peer_expect(&peer, FRAME_TRANSFER);
+    bench_disable(&bench, "x509");
+    peer_expect_detach(&peer, "amqp:not-found", 404001);
+    peer_expect_detach(&peer, "amqp:not-found", 404001);
+    peer_expect(&peer, FRAME_CLOSE);
+    bench_close(&bench);
+    X509_free(certificate);
+}
+END_TEST
+
+START_TEST(test_receivers_are_in_the_journal_with_their_device)
+{
+    struct bench bench;
+    struct peer peer;
+    const struct journal_entry *entry;
+    int subscribed = 0, unsubscribed = 0;
+    bench_open(&bench);
+    peer_open_device(&peer, &bench, "d1");
+    peer_attach_receiver(&peer, 0, 5, "r", "/devices/d1/messages/devicebound");
+    peer_put(&peer, 0, "DL[Io]", (uint64_t)FRAME_DETACH, 5, true);
+    peer_expect(&peer, FRAME_DETACH);
+    for (uint64_t id = 0; (entry = journal_next(hub_journal(bench.hub), id)); id = entry->id) {
+        subscribed += entry->event == JOURNAL_SUBSCRIBED && strcmp(entry->device, "d1") == 0;
+        unsubscribed += entry->event == JOURNAL_UNSUBSCRIBED && strcmp(entry->device, "d1") == 0;
+    }
+    ck_assert_int_eq(subscribed, 1);
+    ck_assert_int_eq(unsubscribed, 1);
+    bench_close(&bench);
+}
+END_TEST
+
+SUITE("amqp links", test_a_certificate_opens_the_links_of_its_device_without_sasl_or_cbs,
+    test_receivers_are_in_the_journal_with_their_device, test_every_address_of_the_sdks_is_attached,
     test_addresses_that_lead_nowhere_are_refused, test_rights_are_checked_at_attach,
     test_pitfall_11_termini_settle_modes_and_size_are_in_the_answer,
     test_pitfall_12_a_refusal_has_null_termini_and_a_closing_detach,
