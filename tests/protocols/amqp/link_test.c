@@ -404,7 +404,15 @@ START_TEST(test_links_with_deliveries_in_flight_end_without_dispositions_of_ours
     peer_put(&peer, 0, "DL[]", (uint64_t)FRAME_END);
     peer_expect(&peer, FRAME_END);
     peer_expect_silence(&peer);
+    /* The session ends with a link that lives. */
     peer_begin(&peer, 0);
+    peer_attach_receiver(&peer, 0, 5, "r", "/devices/d1/messages/devicebound");
+    peer_flow(&peer, 0, 5, 0, 10);
+    bench_send(&bench, "d1", "m2", "two");
+    peer_expect(&peer, FRAME_TRANSFER);
+    peer_put(&peer, 0, "DL[]", (uint64_t)FRAME_END);
+    peer_expect(&peer, FRAME_END);
+    peer_expect_silence(&peer);
     bench_close(&bench);
 }
 END_TEST
