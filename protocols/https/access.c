@@ -1,0 +1,149 @@
+#include "protocols/https/access.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* ---- every request ---- */
+
+/* YYYY-MM-DD from 2015-08-15 on, or that with "-preview". */
+static bool is_known_version(const char *version)
+{
+    static const char form[] = "dddd-dd-dd";
+    for (size_t i = 0; i < sizeof form - 1; i++) {
+        if (form[i] == 'd' ? !isdigit((unsigned char)version[i]) : version[i] != form[i]) {
+            return false;
+        }
+    }
+    const char *rest = version + sizeof form - 1;
+    return strncmp(version, "2015-08-15", 10) >= 0 &&
+           (*rest == '\0' || strcmp(rest, "-preview") == 0);
+}
+
+bool access_admit(void *context, struct http_request *request)
+{
+    struct https_server *server = context;
+    struct hub_error error;
+    char version[32];
+    const char *host = http_request_header(request, "Host");
+    if (host && !auth_knows_host(server->context.auth, text_of(host))) {
+        hub_refuse(&error, HUB_IOT_HUB_NOT_FOUND, NULL);
+    } else if (!http_request_query(request, "api-version", version, sizeof version) ||
+               !is_known_version(version)) {
+        hub_refuse(&error, HUB_INVALID_PROTOCOL_VERSION, NULL);
+    } else {
+        return true;
+    }
+    answer_refusal(server, request, &error);
+    return false;
+}
+
+/* ---- who asks ---- */
+
+struct actor access_actor(const struct http_request *request)
+{
+    return connection_actor(http_request_client(request));
+}
+
+static bool refuse(struct https_server *server, struct http_request *request,
+    const struct hub_error *error, const char *device_id)
+{
+    struct hub *hub = server->context.hub;
+    struct actor actor = access_actor(request);
+    /* What a stranger calls a device goes into the journal only if one may be called so. */
+    if (device_id && !identity_id_is_valid(device_id)) {
+        device_id = NULL;
+    }
+    if (hub_code_http_status(error->code) == 401) {
+        journal_note(hub_journal(hub), &(struct journal_entry){.at = hub_now(hub),
+                                           .event = JOURNAL_AUTHENTICATION_FAILED,
+                                           .device = device_id,
+                                           .protocol = actor.protocol,
+                                           .connection = actor.connection,
+                                           .reason = error->sentence});
+    }
+    answer_refusal(server, request, error);
+    return false;
+}
+
+static enum hub_code read_service(struct https_server *server, const struct http_request *request,
+    enum permission permission, struct auth_grant *grant, struct hub_error *error)
+{
+    char path[2 * DEVICE_ID_MAX + 64];
+    const char *target = http_request_target(request);
+    const char *token = http_request_header(request, "Authorization");
+    size_t length = strcspn(target, "?");
+    if (!token) {
+        return hub_refuse(
+            error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "There is no Authorization header.");
+    }
+    if (length >= sizeof path) {
+        length = sizeof path - 1;
+    }
+    memcpy(path, target, length);
+    path[length] = '\0';
+    enum hub_code code = auth_read_token(
+        server->context.auth, text_of(token), NULL, clock_machine_now(), grant, error);
+    return code == HUB_OK ? auth_authorize_service(grant, permission, path, error) : code;
+}
+
+/* A token of a device that is not there opens no service route: that is all a service is told. */
+static void hide_device(struct hub_error *error)
+{
+    if (error->code == HUB_DEVICE_NOT_FOUND || error->code == HUB_MODULE_NOT_FOUND) {
+        error->code = HUB_IOT_HUB_UNAUTHORIZED_ACCESS;
+    }
+}
+
+bool access_service(
+    struct https_server *server, struct http_request *request, enum permission permission)
+{
+    struct auth_grant grant;
+    struct hub_error error;
+    if (read_service(server, request, permission, &grant, &error) != HUB_OK) {
+        hide_device(&error);
+        return refuse(server, request, &error, NULL);
+    }
+    connection_set_identity(http_request_client(request), grant.policy);
+    return true;
+}
+
+/* With both at hand, the registered type decides. */
+static bool certificate_counts(
+    struct https_server *server, const char *token, const char *device_id)
+{
+    const struct identity *identity = identity_find(hub_identities(server->context.hub), device_id);
+    return !token || (identity && identity->is.authentication != AUTHENTICATION_SAS);
+}
+
+static enum hub_code read_device(struct https_server *server, const struct http_request *request,
+    const char *device_id, struct hub_error *error)
+{
+    struct auth_grant grant;
+    enum hub_code code;
+    const char *token = http_request_header(request, "Authorization");
+    const struct stream *stream = http_request_stream(request);
+    struct x509_st *certificate = stream ? stream_peer_certificate(stream) : NULL;
+    if (certificate && certificate_counts(server, token, device_id)) {
+        code = auth_read_certificate(server->context.auth, certificate,
+            stream_peer_chain_is_trusted(stream), device_id, clock_machine_now(), &grant, error);
+    } else if (token) {
+        code = auth_read_token(
+            server->context.auth, text_of(token), device_id, clock_machine_now(), &grant, error);
+    } else {
+        return hub_refuse(error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS,
+            "There is neither an Authorization header nor a client certificate.");
+    }
+    return code == HUB_OK ? auth_authorize_device(server->context.auth, &grant, device_id, error)
+                          : code;
+}
+
+bool access_device(struct https_server *server, struct http_request *request)
+{
+    struct hub_error error;
+    const char *device_id = http_request_parameter(request, 0);
+    if (read_device(server, request, device_id, &error) != HUB_OK) {
+        return refuse(server, request, &error, device_id);
+    }
+    connection_set_identity(http_request_client(request), device_id);
+    return true;
+}

@@ -1,0 +1,181 @@
+/*
+ * Many devices in one request: each item for itself.
+ *
+ * Source: learn.microsoft.com, REST reference of Bulk Registry - Update Registry.
+ */
+#include "protocols/https/access.h"
+#include "protocols/https/etag.h"
+#include "protocols/https/handlers.h"
+#include "protocols/https/identity_codec.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+#include <strings.h>
+
+#define BULK_ITEMS_MAX 100
+
+enum bulk_act {
+    BULK_CREATE,
+    BULK_CREATE_OR_UPDATE,
+    BULK_UPDATE,
+    BULK_UPDATE_IF_MATCH,
+    BULK_DELETE,
+    BULK_DELETE_IF_MATCH,
+    BULK_UNKNOWN
+};
+
+static const char *const mode_names[BULK_UNKNOWN] = {[BULK_CREATE] = "create",
+    [BULK_CREATE_OR_UPDATE] = "createOrUpdate",
+    [BULK_UPDATE] = "update",
+    [BULK_UPDATE_IF_MATCH] = "updateIfMatchETag",
+    [BULK_DELETE] = "delete",
+    [BULK_DELETE_IF_MATCH] = "deleteIfMatchETag"};
+
+static enum bulk_act read_mode(const json_t *item)
+{
+    const char *mode = json_string_value(json_object_get(item, "importMode"));
+    enum bulk_act act = BULK_CREATE;
+    while (act < BULK_UNKNOWN && (!mode || strcasecmp(mode, mode_names[act]) != 0)) {
+        act++;
+    }
+    return act;
+}
+
+/* An item that wants a version to match has to name one. */
+static struct etag_condition condition_of(
+    struct hub *hub, enum bulk_act act, const json_t *item, const char *device_id)
+{
+    switch (act) {
+    case BULK_CREATE:
+        return (struct etag_condition){.match = ETAG_CREATE_ONLY};
+    case BULK_CREATE_OR_UPDATE:
+        return (struct etag_condition){
+            .match = identity_find(hub_identities(hub), device_id) ? ETAG_ANY : ETAG_CREATE_ONLY};
+    case BULK_UPDATE_IF_MATCH:
+    case BULK_DELETE_IF_MATCH: {
+        struct etag_condition condition =
+            etag_read_condition(json_string_value(json_object_get(item, "eTag")));
+        if (condition.match == ETAG_CREATE_ONLY) {
+            condition = (struct etag_condition){.match = ETAG_EXACT, .etag = UINT64_MAX};
+        }
+        return condition;
+    }
+    case BULK_UPDATE:
+    case BULK_DELETE:
+    case BULK_UNKNOWN:
+        break;
+    }
+    return (struct etag_condition){.match = ETAG_ANY};
+}
+
+static enum hub_code change(
+    struct hub *hub, const json_t *item, const char *device_id, struct hub_error *error)
+{
+    struct identity_draft draft;
+    struct identity *identity;
+    enum bulk_act act = read_mode(item);
+    if (act == BULK_UNKNOWN) {
+        return hub_refuse(error, HUB_INVALID_OPERATION, "The import mode is not supported.");
+    }
+    struct etag_condition condition = condition_of(hub, act, item, device_id);
+    if (act == BULK_DELETE || act == BULK_DELETE_IF_MATCH) {
+        return hub_delete_device(hub, device_id, condition, error);
+    }
+    enum hub_code code = identity_read(item, device_id, &draft, error);
+    if (code == HUB_OK) {
+        code = hub_put_device(hub, &draft, condition, &identity, error);
+    }
+    OPENSSL_cleanse(&draft, sizeof draft);
+    return code;
+}
+
+/* Whether an item before this one has the same id. */
+static bool is_repeated(const json_t *items, size_t index, const char *device_id)
+{
+    for (size_t i = 0; i < index; i++) {
+        const char *other = json_string_value(json_object_get(json_array_get(items, i), "id"));
+        if (other && strcmp(other, device_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum hub_code change_item(
+    struct hub *hub, const json_t *items, size_t index, struct hub_error *error)
+{
+    const json_t *item = json_array_get(items, index);
+    const char *device_id = json_string_value(json_object_get(item, "id"));
+    const json_t *module_id = json_object_get(item, "moduleId");
+    if (!device_id) {
+        return hub_refuse(error, HUB_ARGUMENT_NULL, "The item has no id.");
+    }
+    if (module_id && !json_is_null(module_id)) {
+        return hub_refuse(error, HUB_INVALID_OPERATION, "Modules are not supported.");
+    }
+    if (is_repeated(items, index, device_id)) {
+        return hub_refuse(error, HUB_DEVICE_DEFINED_MULTIPLE_TIMES, NULL);
+    }
+    return change(hub, item, device_id, error);
+}
+
+static json_t *change_all(struct hub *hub, const json_t *items)
+{
+    json_t *errors = json_array();
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        struct hub_error error;
+        if (change_item(hub, items, i, &error) == HUB_OK) {
+            continue;
+        }
+        const char *id = json_string_value(json_object_get(json_array_get(items, i), "id"));
+        json_t *failed = json_object();
+        json_object_set_new(failed, "deviceId", json_string(id ? id : ""));
+        json_object_set_new(failed, "errorCode", json_integer(error.code));
+        json_object_set_new(failed, "errorStatus", json_string(id ? id : error.sentence));
+        json_array_append_new(errors, failed);
+    }
+    return errors;
+}
+
+static void answer_result(struct https_server *server, struct http_request *request, json_t *errors)
+{
+    bool is_successful = json_array_size(errors) == 0;
+    json_t *body = json_object();
+    json_object_set_new(body, "isSuccessful", json_boolean(is_successful));
+    json_object_set_new(body, "errors", errors);
+    json_object_set_new(body, "warnings", json_array());
+    struct http_response *response =
+        http_response_json(is_successful ? 200 : 400, HTTP_JSON_TYPE, body);
+    if (!is_successful) {
+        /* The .NET service SDK reads the body only with a header spelled so. */
+        const char *name = hub_code_name(HUB_BULK_REGISTRY_OPERATION_FAILURE);
+        http_response_header(response, "IotHubErrorCode", name);
+        http_response_header(response, "iothub-errorcode", name);
+    }
+    answer_committed(server, request, response);
+}
+
+void bulk_change(void *context, struct http_request *request)
+{
+    struct https_server *server = context;
+    struct hub_error error;
+    enum hub_code code = HUB_OK;
+    if (!access_service(server, request, PERMISSION_REGISTRY_WRITE)) {
+        return;
+    }
+    json_t *items = http_request_json(request, &error);
+    if (!items) {
+        code = error.code;
+    } else if (!json_is_array(items)) {
+        code = hub_refuse(&error, HUB_ARGUMENT_INVALID, "The body is not a JSON array.");
+    } else if (json_array_size(items) > BULK_ITEMS_MAX) {
+        code = hub_refuse(&error, HUB_TOO_MANY_DEVICES,
+            "The request names %zu devices, more than %d.", json_array_size(items), BULK_ITEMS_MAX);
+    }
+    if (code == HUB_OK) {
+        answer_result(server, request, change_all(server->context.hub, items));
+    } else {
+        answer_refusal(server, request, &error);
+    }
+    json_decref(items);
+}

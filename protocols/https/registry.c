@@ -1,0 +1,215 @@
+/*
+ * Devices, one by one, and what is counted of them.
+ */
+#include "protocols/https/access.h"
+#include "protocols/https/etag.h"
+#include "protocols/https/handlers.h"
+#include "protocols/https/identity_codec.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_MAX 1000
+
+static struct etag_condition condition_of(const struct http_request *request)
+{
+    return etag_read_condition(http_request_header(request, "If-Match"));
+}
+
+static void answer_identity(struct https_server *server, struct http_request *request,
+    const struct identity *identity, bool is_new)
+{
+    char etag[ETAG_TEXT_SIZE], quoted[ETAG_TEXT_SIZE + 2];
+    etag_format(identity->etag, etag);
+    snprintf(quoted, sizeof quoted, "\"%s\"", etag);
+    struct http_response *response = http_response_json(
+        200, HTTP_JSON_TYPE, identity_write(server->context.hub, identity, is_new));
+    http_response_header(response, "ETag", quoted);
+    answer_committed(server, request, response);
+}
+
+/* ---- one device ---- */
+
+static enum hub_code read_body(
+    const struct http_request *request, struct identity_draft *draft, struct hub_error *error)
+{
+    const char *device_id = http_request_parameter(request, 0);
+    json_t *body = http_request_json(request, error);
+    if (!body) {
+        return error->code;
+    }
+    const json_t *named = json_object_get(body, "deviceId");
+    enum hub_code code;
+    if (!json_is_object(body)) {
+        code = hub_refuse(error, HUB_ARGUMENT_INVALID, "The body is not a JSON object.");
+    } else if (named && !json_is_null(named) &&
+               (!json_is_string(named) || strcmp(json_string_value(named), device_id) != 0)) {
+        code = hub_refuse(
+            error, HUB_ARGUMENT_INVALID, "The device id of the body is not the one of the path.");
+    } else {
+        code = identity_read(body, device_id, draft, error);
+    }
+    json_decref(body);
+    return code;
+}
+
+void registry_put(void *context, struct http_request *request)
+{
+    struct https_server *server = context;
+    struct identity_draft draft;
+    struct identity *identity;
+    struct hub_error error;
+    if (!access_service(server, request, PERMISSION_REGISTRY_WRITE)) {
+        return;
+    }
+    struct etag_condition condition = condition_of(request);
+    enum hub_code code = read_body(request, &draft, &error);
+    if (code == HUB_OK) {
+        code = hub_put_device(server->context.hub, &draft, condition, &identity, &error);
+    }
+    OPENSSL_cleanse(&draft, sizeof draft);
+    if (code == HUB_OK) {
+        answer_identity(server, request, identity, condition.match == ETAG_CREATE_ONLY);
+    } else {
+        answer_refusal(server, request, &error);
+    }
+}
+
+void registry_get(void *context, struct http_request *request)
+{
+    struct https_server *server = context;
+    const char *device_id = http_request_parameter(request, 0);
+    struct hub_error error;
+    if (!access_service(server, request, PERMISSION_REGISTRY_READ)) {
+        return;
+    }
+    const struct identity *identity = identity_find(hub_identities(server->context.hub), device_id);
+    if (identity) {
+        answer_identity(server, request, identity, false);
+    } else {
+        hub_refuse(&error, HUB_DEVICE_NOT_FOUND, "%s", device_id);
+        answer_refusal(server, request, &error);
+    }
+}
+
+void registry_delete(void *context, struct http_request *request)
+{
+    struct https_server *server = context;
+    struct hub_error error;
+    if (!access_service(server, request, PERMISSION_REGISTRY_WRITE)) {
+        return;
+    }
+    if (hub_delete_device(server->context.hub, http_request_parameter(request, 0),
+            condition_of(request), &error) == HUB_OK) {
+        answer_committed_empty(server, request);
+    } else {
+        answer_refusal(server, request, &error);
+    }
+}
+
+/* Some clients put the id into this path as it is: what has no device decoded may have one raw. */
+void registry_purge(void *context, struct http_request *request)
+{
+    struct https_server *server = context;
+    struct hub *hub = server->context.hub;
+    struct hub_error error;
+    size_t count;
+    if (!access_service(server, request, PERMISSION_SERVICE_CONNECT)) {
+        return;
+    }
+    const char *device_id = http_request_parameter(request, 0);
+    if (!identity_find(hub_identities(hub), device_id)) {
+        device_id = http_request_raw_parameter(request, 0);
+    }
+    struct actor actor = access_actor(request);
+    if (mailbox_purge(hub_mailboxes(hub), device_id, &actor, hub_now(hub), &count, &error) !=
+        HUB_OK) {
+        answer_refusal(server, request, &error);
+        return;
+    }
+    json_t *body = json_object();
+    json_object_set_new(body, "deviceId", json_string(device_id));
+    json_object_set_new(body, "moduleId", json_null());
+    json_object_set_new(body, "totalMessagesPurged", json_integer((json_int_t)count));
+    answer_committed_json(server, request, body);
+}
+
+/* ---- all devices ---- */
+
+/* The query's `top`; 0: it is none. */
+static long read_top(const struct http_request *request)
+{
+    char text[16], *end;
+    if (!http_request_query(request, "top", text, sizeof text)) {
+        return LIST_MAX;
+    }
+    long top = strtol(text, &end, 10);
+    return end != text && *end == '\0' && top >= 1 && top <= LIST_MAX ? top : 0;
+}
+
+void registry_list(void *context, struct http_request *request)
+{
+    struct https_server *server = context;
+    struct hub *hub = server->context.hub;
+    struct hub_error error;
+    if (!access_service(server, request, PERMISSION_REGISTRY_READ)) {
+        return;
+    }
+    long top = read_top(request);
+    if (top == 0) {
+        hub_refuse(&error, HUB_ARGUMENT_INVALID, "top is not a number from 1 to %d.", LIST_MAX);
+        answer_refusal(server, request, &error);
+        return;
+    }
+    json_t *list = json_array();
+    const struct identity *identity = NULL;
+    while (top-- > 0 && (identity = identity_next(hub_identities(hub), identity))) {
+        json_array_append_new(list, identity_write(hub, identity, false));
+    }
+    answer_committed_json(server, request, list);
+}
+
+struct device_counts {
+    size_t total, enabled, connected;
+};
+
+static struct device_counts count_devices(struct identity_registry *registry)
+{
+    struct device_counts counts = {0, 0, 0};
+    const struct identity *identity = NULL;
+    while ((identity = identity_next(registry, identity))) {
+        counts.total++;
+        counts.enabled += identity->is.enabled ? 1 : 0;
+        counts.connected += identity->connections > 0 ? 1 : 0;
+    }
+    return counts;
+}
+
+void registry_device_statistics(void *context, struct http_request *request)
+{
+    struct https_server *server = context;
+    if (!access_service(server, request, PERMISSION_REGISTRY_READ)) {
+        return;
+    }
+    struct device_counts counts = count_devices(hub_identities(server->context.hub));
+    json_t *body = json_object();
+    json_object_set_new(body, "totalDeviceCount", json_integer((json_int_t)counts.total));
+    json_object_set_new(body, "enabledDeviceCount", json_integer((json_int_t)counts.enabled));
+    json_object_set_new(
+        body, "disabledDeviceCount", json_integer((json_int_t)(counts.total - counts.enabled)));
+    answer_committed_json(server, request, body);
+}
+
+void registry_service_statistics(void *context, struct http_request *request)
+{
+    struct https_server *server = context;
+    if (!access_service(server, request, PERMISSION_REGISTRY_READ)) {
+        return;
+    }
+    struct device_counts counts = count_devices(hub_identities(server->context.hub));
+    json_t *body = json_object();
+    json_object_set_new(body, "connectedDeviceCount", json_integer((json_int_t)counts.connected));
+    answer_committed_json(server, request, body);
+}
