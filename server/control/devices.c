@@ -1,0 +1,127 @@
+/*
+ * Devices, without a service SDK.
+ */
+#include "protocols/https/identity_codec.h"
+#include "server/control/internal.h"
+
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct identity *find(struct control *control, struct http_request *request)
+{
+    const char *id = http_request_parameter(request, 0);
+    const struct identity *identity = identity_find(hub_identities(control->hub), id);
+    if (!identity) {
+        struct hub_error error;
+        hub_refuse(&error, HUB_DEVICE_NOT_FOUND, "There is no device \"%.128s\".", id);
+        control_refuse(request, &error);
+    }
+    return identity;
+}
+
+void control_devices(void *context, struct http_request *request)
+{
+    static const char *const parameters[] = {"limit", "after", NULL};
+    struct control *control = context;
+    uint64_t limit, after;
+    char next[24];
+    if (!control_check_query(request, parameters) ||
+        !control_read_number(request, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit) ||
+        !control_read_number(request, "after", 0, INT64_MAX, 0, &after)) {
+        return;
+    }
+    hub_now(control->hub);
+    struct identity_registry *registry = hub_identities(control->hub);
+    json_t *items = json_array();
+    const struct identity *identity = NULL;
+    while ((identity = identity_next(registry, identity))) {
+        if ((uint64_t)identity->row <= after) {
+            continue;
+        }
+        if (json_array_size(items) == limit) {
+            break;
+        }
+        json_array_append_new(items, shape_device(control, identity));
+        snprintf(next, sizeof next, "%" PRId64, identity->row);
+    }
+    control_answer_json(control, request, 200, shape_list(items, identity ? next : NULL));
+}
+
+void control_get_device(void *context, struct http_request *request)
+{
+    struct control *control = context;
+    hub_now(control->hub);
+    const struct identity *identity = find(control, request);
+    if (identity) {
+        control_answer_json(control, request, 200, shape_device(control, identity));
+    }
+}
+
+/* What a member does not say stays as it is. */
+static void keep(struct identity_draft *draft, const json_t *body, const struct identity *existing)
+{
+    const struct identity_draft *is = &existing->is;
+    if (!json_object_get(body, "status")) {
+        draft->enabled = is->enabled;
+    }
+    if (!json_object_get(body, "statusReason")) {
+        memcpy(draft->status_reason, is->status_reason, sizeof draft->status_reason);
+    }
+    if (!json_object_get(body, "authentication")) {
+        struct identity_draft kept = *is;
+        kept.enabled = draft->enabled;
+        memcpy(kept.status_reason, draft->status_reason, sizeof kept.status_reason);
+        *draft = kept;
+    }
+    draft->iot_edge = is->iot_edge;
+}
+
+void control_put_device(void *context, struct http_request *request)
+{
+    static const char *const members[] = {
+        "deviceId", "status", "statusReason", "authentication", NULL};
+    struct control *control = context;
+    const char *id = http_request_parameter(request, 0);
+    struct identity_draft draft = {0};
+    struct hub_error error;
+    json_t *body = control_read_body(request, members);
+    if (!body) {
+        return;
+    }
+    struct identity *identity = identity_find(hub_identities(control->hub), id);
+    const struct etag_condition condition = {.match = identity ? ETAG_ANY : ETAG_CREATE_ONLY};
+    int status = identity ? 200 : 201;
+    const char *named = json_string_value(json_object_get(body, "deviceId"));
+    enum hub_code code = named && strcmp(named, id) != 0
+                             ? hub_refuse(&error, HUB_ARGUMENT_INVALID,
+                                   "The device id of the body is not the one of the path.")
+                             : identity_read(body, id, &draft, &error);
+    if (code == HUB_OK) {
+        if (identity) {
+            keep(&draft, body, identity);
+        }
+        code = hub_put_device(control->hub, &draft, condition, &identity, &error);
+    }
+    OPENSSL_cleanse(&draft, sizeof draft);
+    json_decref(body);
+    if (code == HUB_OK) {
+        control_answer_json(control, request, status, shape_device(control, identity));
+    } else {
+        control_refuse(request, &error);
+    }
+}
+
+void control_delete_device(void *context, struct http_request *request)
+{
+    struct control *control = context;
+    const struct etag_condition any = {.match = ETAG_ANY};
+    struct hub_error error;
+    if (hub_delete_device(control->hub, http_request_parameter(request, 0), any, &error) ==
+        HUB_OK) {
+        control_answer_empty(control, request);
+    } else {
+        control_refuse(request, &error);
+    }
+}

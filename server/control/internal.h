@@ -1,0 +1,113 @@
+/*
+ * What the groups of requests share. Private to this folder.
+ */
+#ifndef DEVICEBOUND_SERVER_CONTROL_INTERNAL_H
+#define DEVICEBOUND_SERVER_CONTROL_INTERNAL_H
+
+#include "protocols/http/json.h"
+#include "server/control/control.h"
+
+struct waiter;
+
+struct control {
+    struct control_options options;
+    struct hub *hub;
+    struct http_server *http;
+    struct waiter *waiters; /* wait.c */
+};
+
+#define LIST_LIMIT_DEFAULT 100
+#define LIST_LIMIT_MAX 1000
+
+/* ---- answers (answer.c) ---- */
+
+/* Gives the response when the open group is committed; a problem if it fails. Takes it. */
+void control_answer(
+    struct control *control, struct http_request *request, struct http_response *response);
+
+/* The same with JSON. Takes `value`. */
+void control_answer_json(
+    struct control *control, struct http_request *request, int status, json_t *value);
+void control_answer_empty(struct control *control, struct http_request *request);
+
+/* A refusal, now. */
+void control_refuse(struct http_request *request, const struct hub_error *error);
+
+/* For the journal. */
+struct actor control_actor(void);
+
+/* ---- reading (body.c); each refuses the request itself when it returns NULL or false ---- */
+
+/* The body as an object of these members (ends with NULL); an empty body is an empty object.
+ * Returns owned. */
+json_t *control_read_body(struct http_request *request, const char *const *members);
+
+/* Whether the query has only these parameters. */
+bool control_check_query(struct http_request *request, const char *const *parameters);
+
+/* A number of the query; `fallback` if it is not there. */
+bool control_read_number(struct http_request *request, const char *name, uint64_t least,
+    uint64_t most, uint64_t fallback, uint64_t *number);
+
+/* A member that has to be there. */
+bool control_read_duration(
+    struct http_request *request, const json_t *body, const char *name, struct duration *span);
+bool control_read_instant(
+    struct http_request *request, const json_t *body, const char *name, struct instant *at);
+
+/* ---- shapes (shape.c); each returns owned ---- */
+
+json_t *shape_instant(struct instant at); /* null for INSTANT_NEVER and 0 */
+json_t *shape_duration(struct duration span); /* with a sign before it when negative */
+json_t *shape_clock(const struct clock *clock);
+json_t *shape_device(struct control *control, const struct identity *identity);
+json_t *shape_message(const struct message *message);
+json_t *shape_entry(const struct journal_entry *entry);
+json_t *shape_connection(const struct connection_view *view);
+
+/* A list and where its next page begins; `next` NULL: nowhere. Takes `items`. */
+json_t *shape_list(json_t *items, const char *next);
+
+/* ---- requests ---- */
+
+/* hub.c */
+http_handler control_healthz, control_readyz, control_ca, control_hub, control_flush;
+
+/* clock.c */
+http_handler control_clock, control_clock_advance, control_clock_set, control_clock_freeze,
+    control_clock_resume;
+
+/* devices.c */
+http_handler control_devices, control_put_device, control_get_device, control_delete_device;
+
+/* messages.c */
+http_handler control_messages, control_send, control_purge, control_receive, control_settle;
+
+/* journal.c */
+http_handler control_journal;
+
+/* Which entries of the journal are asked for; "" is any. */
+struct journal_filter {
+    char device[DEVICE_ID_MAX + 1];
+    char message_id[MESSAGE_ID_MAX + 1];
+    bool has_event;
+    enum journal_event event;
+    uint64_t after; /* ids above this */
+};
+
+/* Reads device, messageId, event and after from the query. False: refused. */
+bool journal_filter_read(struct http_request *request, struct journal_filter *filter);
+
+/* The first entry above `after` that fits; NULL: none. */
+const struct journal_entry *journal_filter_next(
+    const struct journal *journal, const struct journal_filter *filter, uint64_t after);
+
+/* wait.c */
+http_handler control_wait;
+void waiters_look(struct control *control);
+void waiters_dismiss(struct control *control);
+
+/* connections.c */
+http_handler control_connections, control_drop_connection;
+
+#endif
