@@ -44,7 +44,9 @@ static bool end_turn(void *context)
 {
     struct process *process = context;
     hub_now(process->hub); /* what fell due belongs to this turn, also when nobody acted */
-    if (hub_end_turn(process->hub)) {
+    bool again = hub_end_turn(process->hub);
+    protocols_turn_ended(process->protocols);
+    if (again) {
         return true;
     }
     struct instant due = hub_next_due(process->hub);

@@ -18,6 +18,9 @@ struct protocol_port {
 };
 const struct protocol_port *protocols_port(enum port port);
 
+/* After each turn of the hub. */
+void protocols_turn_ended(struct protocols *protocols);
+
 /* Asks every connection of every protocol to end in order. */
 void protocols_end_all(struct protocols *protocols);
 
