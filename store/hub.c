@@ -14,6 +14,8 @@ struct hub {
     struct queues *queues;
     struct feedback *feedback;
     struct mailboxes *mailboxes;
+    struct subscriptions *subscriptions;
+    struct twins *twins;
     struct hub_settings settings;
     struct instant now; /* of this turn, once it has begun */
     bool turn_has_begun;
@@ -55,6 +57,8 @@ enum hub_code hub_open(struct hub **out, const struct hub_options *options, stru
     hub->feedback = feedback_open(database, hub->queues, hub->journal, &hub->settings);
     hub->mailboxes = mailboxes_open(
         database, hub->queues, hub->registry, hub->feedback, hub->journal, &hub->settings);
+    hub->subscriptions = subscriptions_open(database);
+    hub->twins = twins_open(database);
     journal_note(hub->journal,
         &(struct journal_entry){.at = clock_now(hub->clock), .event = JOURNAL_STARTED});
     hub_now(hub);
@@ -69,6 +73,8 @@ void hub_close(struct hub *hub)
         return;
     }
     database_commit(hub->database);
+    twins_free(hub->twins);
+    subscriptions_free(hub->subscriptions);
     mailboxes_free(hub->mailboxes);
     feedback_free(hub->feedback);
     queues_free(hub->queues);
@@ -111,6 +117,16 @@ struct feedback *hub_feedback(struct hub *hub)
 struct journal *hub_journal(struct hub *hub)
 {
     return hub->journal;
+}
+
+struct subscriptions *hub_subscriptions(struct hub *hub)
+{
+    return hub->subscriptions;
+}
+
+struct twins *hub_twins(struct hub *hub)
+{
+    return hub->twins;
 }
 
 struct hub_settings *hub_settings(struct hub *hub)
@@ -215,6 +231,8 @@ enum hub_code hub_delete_device(struct hub *hub, const char *device_id,
     if (code == HUB_OK) {
         mailbox_remove(hub->mailboxes, row, now);
         feedback_forget_device(hub->feedback, copy.device_id);
+        subscriptions_forget(hub->subscriptions, row);
+        twins_forget(hub->twins, row);
         note_loss(hub, copy.device_id, true);
     }
     return code;

@@ -17,6 +17,8 @@
 #include "store/journal.h"
 #include "store/mailbox.h"
 #include "store/settings.h"
+#include "store/subscription.h"
+#include "store/twin.h"
 
 struct hub;
 
@@ -41,6 +43,8 @@ struct queues *hub_queues(struct hub *hub);
 struct mailboxes *hub_mailboxes(struct hub *hub);
 struct feedback *hub_feedback(struct hub *hub);
 struct journal *hub_journal(struct hub *hub);
+struct subscriptions *hub_subscriptions(struct hub *hub);
+struct twins *hub_twins(struct hub *hub);
 /* May be written: a change takes effect at its next use. */
 struct hub_settings *hub_settings(struct hub *hub);
 
