@@ -57,7 +57,7 @@ static void ended(void *owner, enum session_end end)
     amqp_link_end(link, &error, NULL);
 }
 
-static const struct consumer_events events = {deliver, ended};
+static const struct consumer_events events = {.deliver = deliver, .ended = ended};
 
 static enum hub_code open_consumer(struct amqp_link *link, struct queue *queue, bool exclusive)
 {

@@ -148,10 +148,25 @@ static void locked(void *owner, void *item, const struct hub_error *failure)
 
 /* ---- the queue's side ---- */
 
+/* The first of them that counts lapsed locks; a queue has one such consumer at most. */
+static void tell_starved(struct queue *queue)
+{
+    struct consumer *consumer = queue_get_attachment(queue);
+    while (consumer && (consumer->credit > 0 || !consumer->events->starved)) {
+        consumer = consumer->next_of_queue;
+    }
+    if (consumer) {
+        consumer->events->starved(consumer->owner);
+    }
+}
+
 void consumers_ready(void *listener, struct queue *queue)
 {
     (void)listener;
     offer(queue);
+    if (queue_has_ready(queue)) {
+        tell_starved(queue);
+    }
 }
 
 void consumers_removed(void *listener, struct queue *queue)

@@ -96,6 +96,9 @@ struct consumer_events {
     void (*deliver)(void *owner, struct delivery *delivery);
     /* Someone else took this place; the consumer is already gone. */
     void (*ended)(void *owner, enum session_end end);
+    /* Something is deliverable and there is no credit: if that is so because of messages whose lock
+     * has lapsed, consumer_set_credit. NULL: credit never depends on locks. */
+    void (*starved)(void *owner);
 };
 
 struct consumer_options {
