@@ -1,0 +1,161 @@
+/*
+ * One MQTT connection from its first byte to its end, as the files of this room see it. Private to
+ * protocols/mqtt.
+ *
+ * Nothing here is freed while its code may be on the stack: connection_end makes a connection dead
+ * at once, and the server frees the dead in a later turn.
+ */
+#ifndef DEVICEBOUND_PROTOCOLS_MQTT_CONNECTION_H
+#define DEVICEBOUND_PROTOCOLS_MQTT_CONNECTION_H
+
+#include "protocols/mqtt/bag.h"
+#include "protocols/mqtt/mqtt.h"
+#include "protocols/mqtt/packet.h"
+#include "protocols/mqtt/topic.h"
+#include "protocols/mqtt/window.h"
+
+#include <uthash.h>
+
+/* Drawn in connection.c. */
+enum mqtt_state {
+    MQTT_AWAITING_CONNECT,
+    MQTT_AUTHENTICATED, /* CONNACK waits for its commit */
+    MQTT_OPEN,
+    MQTT_CLOSED,
+    MQTT_STATE_COUNT
+};
+
+/* How a connection ends on the wire, and what that means for its will. */
+enum mqtt_end {
+    MQTT_END_GRACEFUL, /* DISCONNECT: the will is discarded */
+    MQTT_END_CLOSE,
+    MQTT_END_RESET
+};
+
+struct mqtt_connection;
+
+/* What is said once the group that is open now has been committed. */
+struct mqtt_reply {
+    struct mqtt_reply *next;
+    void (*then)(struct mqtt_connection *connection); /* after it was said; may be NULL */
+    size_t length;
+    uint8_t bytes[];
+};
+
+struct mqtt_connection {
+    struct mqtt_server *server;
+    enum mqtt_state state;
+    struct stream *stream;
+    struct packet_reader reader;
+    struct connection *connection; /* in protocols/session */
+
+    struct loop_timer *silence; /* no CONNECT, or the keep-alive */
+    int64_t silence_ms;
+    struct loop_timer *token; /* its end, with grace; NULL for certificates */
+
+    /* From CONNECT on. */
+    char device_id[DEVICE_ID_MAX + 1];
+    int64_t device; /* row of the identity */
+    struct attendance *attendance; /* NULL: the device is gone */
+    bool is_clean; /* nothing is stored */
+    bool session_present;
+    bool has_will, will_retain;
+    struct bag will_bag;
+
+    struct subscription subscriptions[SUBSCRIPTIONS_MAX];
+    size_t subscription_count;
+    struct consumer *consumer; /* NULL: no subscription to device-bound messages */
+    uint8_t consumer_qos;
+    struct window window;
+
+    struct mqtt_reply *first_reply, *last_reply;
+    size_t reply_bytes;
+
+    struct mqtt_connection *prev, *next; /* of the server's live, or its dead */
+    UT_hash_handle by_device; /* while it speaks for one */
+};
+
+struct mqtt_server {
+    const struct protocol_context *context;
+    struct mqtt_options options;
+    struct mqtt_connection *live, *dead;
+    struct mqtt_connection *by_device;
+    struct loop_timer *reaper;
+    uint8_t *area; /* where PUBLISH packets are put together */
+    size_t area_room;
+    uint64_t telemetry_count;
+    uint64_t displaced_count;
+};
+
+/* ---- connection.c ---- */
+
+/* Takes the stream. */
+void connection_start(struct mqtt_server *server, struct stream *stream);
+void connection_free(struct mqtt_connection *connection);
+
+/* The only writer of the state. */
+void connection_move(struct mqtt_connection *connection, enum mqtt_state to);
+
+/* Ends it for good; nothing when it is closed already. `reason` is for the journal. */
+void connection_end(struct mqtt_connection *connection, enum mqtt_end how, const char *reason);
+
+/* Writes now. */
+void connection_write(struct mqtt_connection *connection, const uint8_t *bytes, size_t length);
+
+/* Copies the bytes and writes them after the commit; if it fails, ends the connection instead. */
+void connection_say(struct mqtt_connection *connection, const uint8_t *bytes, size_t length,
+    void (*then)(struct mqtt_connection *connection));
+
+/* Begins the wait for the next packet anew. */
+void connection_rest(struct mqtt_connection *connection);
+
+/* Handles the input that waits. */
+void connection_read(struct mqtt_connection *connection);
+
+/* Shorthands. */
+struct hub *connection_hub(const struct mqtt_connection *connection);
+struct queue *connection_queue(const struct mqtt_connection *connection); /* NULL: device gone */
+uint8_t *server_area(struct mqtt_server *server, size_t size);
+
+/* ---- handlers of packets; false: the connection has to be closed, `*clause` says why ---- */
+
+bool login_handle(
+    struct mqtt_connection *connection, const struct packet *packet, const char **clause);
+bool publish_handle(
+    struct mqtt_connection *connection, const struct packet *packet, const char **clause);
+bool subscribe_handle(
+    struct mqtt_connection *connection, const struct packet *packet, const char **clause);
+bool unsubscribe_handle(
+    struct mqtt_connection *connection, const struct packet *packet, const char **clause);
+bool delivery_handle_puback(
+    struct mqtt_connection *connection, const struct packet *packet, const char **clause);
+
+/* ---- subscribe.c ---- */
+
+/* The subscription of that kind; NULL: there is none. Borrowed until the next change. */
+const struct subscription *subscription_find(
+    const struct mqtt_connection *connection, enum topic_filter kind);
+
+/* Rejects what is older than the subscription to device-bound messages, if that is set. */
+void subscription_reject_older(struct mqtt_connection *connection);
+
+/* ---- delivery.c ---- */
+
+/* Reads what an earlier connection was sent and did not acknowledge. */
+void delivery_load(struct mqtt_connection *connection);
+
+/* Begins, changes or stops consuming, as the subscriptions have it. */
+void delivery_follow_subscription(struct mqtt_connection *connection);
+
+/* Tells the consumer how much the window and the output have room for. */
+void delivery_update_credit(struct mqtt_connection *connection);
+
+/* Stops, and gives unacknowledged messages back to the queue at once. */
+void delivery_end(struct mqtt_connection *connection);
+
+/* ---- publish.c ---- */
+
+/* Takes a message from the device. `reason`: what is special about it, for the journal. */
+void telemetry_take(struct mqtt_connection *connection, const struct bag *bag, const char *reason);
+
+#endif

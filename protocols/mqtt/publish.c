@@ -1,0 +1,139 @@
+/*
+ * What devices publish: telemetry, requests about their twin, answers to methods. The answer
+ * follows the commit; whatever IoT Hub has no topic for ends the connection.
+ */
+#include "protocols/mqtt/connection.h"
+
+#include "store/log.h"
+#include "store/memory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void telemetry_take(struct mqtt_connection *connection, const struct bag *bag, const char *reason)
+{
+    struct hub *hub = connection_hub(connection);
+    struct actor actor = connection_actor(connection->connection);
+    journal_note(hub_journal(hub), &(struct journal_entry){.at = hub_now(hub),
+                                       .event = JOURNAL_TELEMETRY,
+                                       .device = connection->device_id,
+                                       .message_id = bag->message_id[0] ? bag->message_id : NULL,
+                                       .protocol = actor.protocol,
+                                       .connection = actor.connection,
+                                       .reason = reason});
+    connection->server->telemetry_count++;
+}
+
+static void acknowledge(struct mqtt_connection *connection, const struct packet_publish *publish)
+{
+    if (publish->qos > 0) {
+        uint8_t answer[PACKET_SHORT_SIZE];
+        packet_write_puback(answer, publish->packet_id);
+        connection_say(connection, answer, sizeof answer, NULL);
+    }
+}
+
+/* ---- twin ---- */
+
+/* "$iothub/twin/res/{status}/?$rid={rid}{more}", QoS 0 whatever was granted. */
+static bool answer_twin(struct mqtt_connection *connection, const struct topic *topic,
+    const char *status, struct text more, struct text body)
+{
+    if (!topic->request_id.bytes || !subscription_find(connection, FILTER_TWIN_ANSWERS)) {
+        return true;
+    }
+    char head[48];
+    int head_length = snprintf(head, sizeof head, "$iothub/twin/res/%s/?$rid=", status);
+    size_t rid = topic->request_id.length;
+    size_t topic_length = (size_t)head_length + rid + more.length, length;
+    if (topic_length > PACKET_TOPIC_MAX) {
+        return false;
+    }
+    uint8_t *area = server_area(connection->server, packet_publish_room(topic_length, body.length));
+    uint8_t *at = area + PACKET_TOPIC_AT;
+    memcpy(at, head, (size_t)head_length);
+    memcpy(at + head_length, topic->request_id.bytes, rid);
+    memcpy(at + (size_t)head_length + rid, more.bytes, more.length);
+    struct packet_publish publish = {.payload = body};
+    uint8_t *packet = packet_write_publish(area, topic_length, &publish, &length);
+    connection_say(connection, packet, length, NULL);
+    return true;
+}
+
+static bool get_twin(struct mqtt_connection *connection, const struct topic *topic)
+{
+    char *twin = twins_read(hub_twins(connection_hub(connection)), connection->device);
+    bool answered = answer_twin(connection, topic, "200", TEXT(""), text_of(twin));
+    free(twin);
+    return answered;
+}
+
+static bool report_twin(
+    struct mqtt_connection *connection, const struct topic *topic, struct text patch)
+{
+    struct hub_error error;
+    uint64_t version;
+    enum hub_code code = twins_report(
+        hub_twins(connection_hub(connection)), connection->device, patch, &version, &error);
+    if (code != HUB_OK) {
+        LOG(LOG_DEBUG, "MQTT-TWIN-REFUSED", error.sentence, {"device", connection->device_id});
+        return answer_twin(connection, topic, "400", TEXT(""), TEXT(""));
+    }
+    char more[40];
+    snprintf(more, sizeof more, "&$version=%" PRIu64, version);
+    return answer_twin(connection, topic, "204", text_of(more), TEXT(""));
+}
+
+/* ---- all ---- */
+
+static bool refuse(const char **clause, const char *why)
+{
+    *clause = why;
+    return false;
+}
+
+static bool take_telemetry(struct mqtt_connection *connection, const struct packet_publish *publish,
+    const struct topic *topic, const char **clause)
+{
+    struct bag bag;
+    if (!bag_parse(topic->bag, &bag)) {
+        return refuse(clause, "property bag");
+    }
+    telemetry_take(connection, &bag, publish->retain ? "mqtt-retain" : NULL);
+    acknowledge(connection, publish);
+    return true;
+}
+
+bool publish_handle(
+    struct mqtt_connection *connection, const struct packet *packet, const char **clause)
+{
+    struct packet_publish publish;
+    if (!packet_parse_publish(packet, &publish, clause)) {
+        return false;
+    }
+    if (publish.qos == 2) {
+        return refuse(clause, "QoS 2");
+    }
+    struct topic topic = topic_parse(publish.topic, connection->device_id);
+    switch (topic.kind) {
+    case TOPIC_TELEMETRY:
+        return take_telemetry(connection, &publish, &topic, clause);
+    case TOPIC_TWIN_GET:
+        if (!topic.request_id.bytes) {
+            return refuse(clause, "$rid");
+        }
+        acknowledge(connection, &publish);
+        return get_twin(connection, &topic) || refuse(clause, "$rid");
+    case TOPIC_TWIN_REPORT:
+        acknowledge(connection, &publish);
+        return report_twin(connection, &topic, publish.payload) || refuse(clause, "$rid");
+    case TOPIC_METHOD_ANSWER:
+        acknowledge(connection, &publish);
+        return true;
+    case TOPIC_UNKNOWN:
+        break;
+    }
+    return refuse(clause, "topic");
+}
