@@ -49,10 +49,7 @@ static void close_rooms(struct mqtt_fixture *f)
     auth_free(f->auth);
     sessions_close(f->sessions);
     loop_free(f->loop);
-    for (size_t i = 0; i < f->client_count; i++) {
-        fake_stream_free(f->clients[i]);
-    }
-    f->client_count = 0;
+    forget_clients(f);
 }
 
 void mqtt_fixture_open(struct mqtt_fixture *f, bool on_disk)
@@ -117,6 +114,14 @@ void advance_machine(struct mqtt_fixture *f, int64_t ms)
 }
 
 /* ---- what a client sends ---- */
+
+void forget_clients(struct mqtt_fixture *f)
+{
+    for (size_t i = 0; i < f->client_count; i++) {
+        fake_stream_free(f->clients[i]);
+    }
+    f->client_count = 0;
+}
 
 struct fake_stream *client_dial(struct mqtt_fixture *f)
 {

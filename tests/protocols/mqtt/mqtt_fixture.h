@@ -48,6 +48,9 @@ void doom_group(struct mqtt_fixture *f);
 /* Connected, nothing sent. Borrowed until mqtt_fixture_close. */
 struct fake_stream *client_dial(struct mqtt_fixture *f);
 
+/* Frees the clients there were; their connections have ended. */
+void forget_clients(struct mqtt_fixture *f);
+
 /* Sends and lets the server act. */
 void client_send(
     struct mqtt_fixture *f, struct fake_stream *client, const void *bytes, size_t length);

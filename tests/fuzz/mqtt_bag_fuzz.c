@@ -1,0 +1,39 @@
+/*
+ * Bags of telemetry; and a property with these bytes, written as a topic, is read again.
+ */
+#include "protocols/mqtt/bag.h"
+#include "protocols/mqtt/packet.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void check_round(struct text text)
+{
+    static char topic[PACKET_TOPIC_MAX];
+    static const char prefix[] = "devices/d1/messages/devicebound/";
+    struct message *message = message_create();
+    struct bag bag;
+
+    if (message_add_property(message, text, text, NULL) == HUB_OK) {
+        size_t length = bag_write_topic(message, "d1", topic, sizeof topic);
+        struct text written = {topic + sizeof prefix - 1, length - (sizeof prefix - 1)};
+        if (length > 0 && !memchr(text.bytes, 0, text.length) && packet_is_utf8(text, true) &&
+            (!bag_parse(written, &bag) || bag.properties > 1)) {
+            abort();
+        }
+    }
+    message_release(message);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    struct text text = {(const char *)bytes, length};
+    struct bag bag;
+
+    if (bag_parse(text, &bag) && bag.properties > length) {
+        abort();
+    }
+    check_round(text);
+    return 0;
+}
