@@ -106,7 +106,7 @@ enum exit_code process_start_loop(struct process *process)
     process->due = loop_timer_create(process->loop, on_due, NULL);
     process->signals = signals_create(process->loop, &signals_events, process);
     process->clock = clock_create();
-    process->streams = socket_streams_create(process->loop);
+    process->streams = socket_streams_create(process->loop, NULL);
     return EXIT_DONE;
 }
 

@@ -1,6 +1,8 @@
 #include "server/protocols.h"
 
+#include "protocols/amqp/amqp.h"
 #include "protocols/https/https.h"
+#include "protocols/mqtt/mqtt.h"
 #include "protocols/websocket/websocket.h"
 #include "server/certificates/certificates.h"
 #include "server/control/control.h"
@@ -11,12 +13,26 @@
 
 struct protocols {
     struct process *process;
+    struct amqp_server *amqp;
+    struct mqtt_server *mqtt;
     struct https_server *https;
     struct websocket_gate *gate; /* of the HTTPS port */
     struct control *control;
 };
 
 /* ---- which port leads where ---- */
+
+static void accept_amqp(void *context, struct stream *stream)
+{
+    struct protocols *protocols = context;
+    amqp_server_accept(protocols->amqp, stream);
+}
+
+static void accept_mqtt(void *context, struct stream *stream)
+{
+    struct protocols *protocols = context;
+    mqtt_server_accept(protocols->mqtt, stream);
+}
 
 static void accept_https(void *context, struct stream *stream)
 {
@@ -32,8 +48,8 @@ static void accept_control(void *context, struct stream *stream)
 
 static const struct protocol_port ports[PORT_COUNT] = {
     [PORT_HTTPS] = {"https", false, accept_https},
-    [PORT_AMQPS] = {"amqps", false, NULL},
-    [PORT_MQTTS] = {"mqtts", false, NULL},
+    [PORT_AMQPS] = {"amqps", false, accept_amqp},
+    [PORT_MQTTS] = {"mqtts", false, accept_mqtt},
     [PORT_CONTROL] = {"control", true, accept_control},
 };
 
@@ -50,14 +66,8 @@ static void leave_to_http(void *context, struct stream *stream)
     https_server_accept(protocols->https, stream);
 }
 
-static void leave_to_nobody(void *context, struct stream *stream)
-{
-    (void)context;
-    stream_close(stream);
-}
-
 static const struct websocket_exits exits = {
-    .amqp = leave_to_nobody, .mqtt = leave_to_nobody, .http = leave_to_http};
+    .amqp = accept_amqp, .mqtt = accept_mqtt, .http = leave_to_http};
 
 /* ---- what the control API is told ---- */
 
@@ -108,14 +118,43 @@ static struct control *create_control(struct process *process)
 
 /* ---- life ---- */
 
+static struct amqp_server *create_amqp(const struct process *process)
+{
+    const struct options *options = process->options;
+    return amqp_server_create(&process->context,
+        &(struct amqp_options){.release_locks_on_detach = options->amqp_release_locks_on_detach,
+            .trace = options->trace & TRACE_AMQP});
+}
+
+static struct mqtt_server *create_mqtt(const struct process *process)
+{
+    const struct options *options = process->options;
+    return mqtt_server_create(&process->context,
+        &(struct mqtt_options){.reject_before_subscribe = options->mqtt_reject_before_subscribe,
+            .inflight = options->mqtt_inflight,
+            .redeliver_on_connection = options->mqtt_redeliver_on_connection,
+            .disabled_device_code = (uint8_t)options->mqtt_disabled_device_code,
+            .unknown_filter = (enum mqtt_unknown_filter)options->mqtt_unknown_filter,
+            .token_grace = options->mqtt_token_grace,
+            .trace = options->trace & TRACE_MQTT});
+}
+
+static struct https_server *create_https(const struct process *process)
+{
+    bool honour = process->options->https_lock_time == LOCK_TIME_HONOUR;
+    return https_server_create(
+        &process->context, &(struct https_options){.honour_lock_time = honour});
+}
+
 enum exit_code process_start_protocols(struct process *process)
 {
     struct protocols *protocols = memory_allocate(sizeof *protocols);
-    const struct https_options https = {.honour_lock_time = false};
     process->protocols = protocols;
     protocols->process = process;
+    protocols->amqp = create_amqp(process);
+    protocols->mqtt = create_mqtt(process);
+    protocols->https = create_https(process);
     protocols->gate = websocket_gate_create(process->loop, &exits, protocols);
-    protocols->https = https_server_create(&process->context, &https);
     protocols->control = create_control(process);
     if (!protocols->https || !protocols->control) {
         fputs("devicebound: the HTTP servers did not start\n", stderr);
@@ -129,8 +168,10 @@ void process_stop_protocols(struct process *process)
     struct protocols *protocols = process->protocols;
     if (protocols) {
         control_free(protocols->control);
-        https_server_free(protocols->https);
         websocket_gate_free(protocols->gate);
+        https_server_free(protocols->https);
+        mqtt_server_free(protocols->mqtt);
+        amqp_server_free(protocols->amqp);
         free(protocols);
     }
 }

@@ -290,7 +290,7 @@ static bool make_pair(struct pump *pump, struct http_connection *connection, int
     return true;
 }
 
-struct http_connection *connection_adopt(struct pump *pump, struct stream *stream, int *other)
+struct http_connection *http_connection_adopt(struct pump *pump, struct stream *stream, int *other)
 {
     struct http_connection *connection = memory_allocate(sizeof *connection);
     *connection = (struct http_connection){.pump = pump, .stream = stream, .is_open_inside = true};
@@ -309,12 +309,12 @@ struct http_connection *connection_adopt(struct pump *pump, struct stream *strea
     return connection;
 }
 
-void connection_start(struct http_connection *connection)
+void http_connection_start(struct http_connection *connection)
 {
     stream_set_owner(connection->stream, &stream_events, connection);
 }
 
-void connection_closed_inside(struct http_connection *connection)
+void http_connection_closed_inside(struct http_connection *connection)
 {
     if (!connection->is_open_inside) {
         return;
@@ -327,12 +327,12 @@ void connection_closed_inside(struct http_connection *connection)
     free_if_gone(connection);
 }
 
-void connection_set_client(struct http_connection *connection, void *client)
+void http_connection_set_client(struct http_connection *connection, void *client)
 {
     connection->client = client;
 }
 
-void *connection_get_client(const struct http_connection *connection)
+void *http_connection_get_client(const struct http_connection *connection)
 {
     return connection->client;
 }

@@ -34,15 +34,15 @@ size_t pump_count(const struct pump *pump);
 
 /* Takes the stream in any case; `*other` is the half for libmicrohttpd, the caller's. NULL: no
  * socketpair. The connection lives until both sides are gone. */
-struct http_connection *connection_adopt(struct pump *pump, struct stream *stream, int *other);
+struct http_connection *http_connection_adopt(struct pump *pump, struct stream *stream, int *other);
 
 /* Moves what is there already; to be called when libmicrohttpd has its half. */
-void connection_start(struct http_connection *connection);
+void http_connection_start(struct http_connection *connection);
 
 /* libmicrohttpd has closed its half: what it wrote is still brought out, for a while. */
-void connection_closed_inside(struct http_connection *connection);
+void http_connection_closed_inside(struct http_connection *connection);
 
-void connection_set_client(struct http_connection *connection, void *client);
-void *connection_get_client(const struct http_connection *connection);
+void http_connection_set_client(struct http_connection *connection, void *client);
+void *http_connection_get_client(const struct http_connection *connection);
 
 #endif

@@ -223,7 +223,7 @@ void http_request_each_header(const struct http_request *request,
 
 void *http_request_client(const struct http_request *request)
 {
-    return connection_get_client(request->connection);
+    return http_connection_get_client(request->connection);
 }
 
 const struct stream *http_request_stream(const struct http_request *request)

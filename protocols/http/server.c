@@ -179,7 +179,7 @@ static void connection_changed(void *context, struct MHD_Connection *mhd, void *
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *item = server->adopting;
     } else if (*item) {
-        connection_closed_inside(*item);
+        http_connection_closed_inside(*item);
         *item = NULL;
     }
 }
@@ -188,7 +188,8 @@ static void connection_gone(void *owner, struct http_connection *connection)
 {
     struct http_server *server = owner;
     if (server->options.disconnected) {
-        server->options.disconnected(server->options.context, connection_get_client(connection));
+        server->options.disconnected(
+            server->options.context, http_connection_get_client(connection));
     }
 }
 
@@ -211,12 +212,12 @@ void http_server_adopt(struct http_server *server, struct stream *stream)
         return;
     }
     int other;
-    struct http_connection *connection = connection_adopt(server->pump, stream, &other);
+    struct http_connection *connection = http_connection_adopt(server->pump, stream, &other);
     if (!connection) {
         return;
     }
     if (server->options.connected) {
-        connection_set_client(
+        http_connection_set_client(
             connection, server->options.connected(server->options.context, connection));
     }
     server->adopting = connection;
@@ -225,11 +226,11 @@ void http_server_adopt(struct http_server *server, struct stream *stream)
     if (!is_taken) {
         LOG(LOG_WARN, "HTTP-CONNECTION-REFUSED", "libmicrohttpd does not take the connection",
             {"peer", stream_peer_address(stream)});
-        connection_closed_inside(connection);
+        http_connection_closed_inside(connection);
         http_connection_end(connection, true);
         return;
     }
-    connection_start(connection);
+    http_connection_start(connection);
     run_soon(server);
 }
 

@@ -33,7 +33,7 @@ static const bool moves[MQTT_STATE_COUNT][MQTT_STATE_COUNT] = {
     [MQTT_AUTHENTICATED] = {[MQTT_OPEN] = true, [MQTT_CLOSED] = true},
     [MQTT_OPEN] = {[MQTT_CLOSED] = true}};
 
-void connection_move(struct mqtt_connection *connection, enum mqtt_state to)
+void mqtt_connection_move(struct mqtt_connection *connection, enum mqtt_state to)
 {
     if (!moves[connection->state][to]) {
         abort();
@@ -41,14 +41,14 @@ void connection_move(struct mqtt_connection *connection, enum mqtt_state to)
     connection->state = to;
 }
 
-struct hub *connection_hub(const struct mqtt_connection *connection)
+struct hub *mqtt_connection_hub(const struct mqtt_connection *connection)
 {
     return connection->server->context->hub;
 }
 
-struct queue *connection_queue(const struct mqtt_connection *connection)
+struct queue *mqtt_connection_queue(const struct mqtt_connection *connection)
 {
-    return queue_find(hub_queues(connection_hub(connection)), connection->device);
+    return queue_find(hub_queues(mqtt_connection_hub(connection)), connection->device);
 }
 
 /* ---- writing ---- */
@@ -67,7 +67,7 @@ static void trace(
         {"connection", id}, {"device", connection->device_id}, {"flags", flags}, {"bytes", size});
 }
 
-void connection_write(struct mqtt_connection *connection, const uint8_t *bytes, size_t length)
+void mqtt_connection_write(struct mqtt_connection *connection, const uint8_t *bytes, size_t length)
 {
     trace(connection, "out", bytes[0], length);
     stream_write(connection->stream, bytes, length);
@@ -90,9 +90,9 @@ static void said(void *owner, void *item, const struct hub_error *failure)
     struct mqtt_connection *connection = owner;
     struct mqtt_reply *reply = take_reply(connection);
     if (failure) {
-        connection_end(connection, MQTT_END_CLOSE, failure->sentence);
+        mqtt_connection_end(connection, MQTT_END_CLOSE, failure->sentence);
     } else {
-        connection_write(connection, reply->bytes, reply->length);
+        mqtt_connection_write(connection, reply->bytes, reply->length);
         if (reply->then) {
             reply->then(connection);
         }
@@ -100,7 +100,7 @@ static void said(void *owner, void *item, const struct hub_error *failure)
     free(reply);
 }
 
-void connection_say(struct mqtt_connection *connection, const uint8_t *bytes, size_t length,
+void mqtt_connection_say(struct mqtt_connection *connection, const uint8_t *bytes, size_t length,
     void (*then)(struct mqtt_connection *connection))
 {
     struct mqtt_reply *reply = memory_allocate(sizeof *reply + length);
@@ -114,7 +114,7 @@ void connection_say(struct mqtt_connection *connection, const uint8_t *bytes, si
     }
     connection->last_reply = reply;
     connection->reply_bytes += length;
-    database_await(hub_database(connection_hub(connection)), said, connection, NULL);
+    database_await(hub_database(mqtt_connection_hub(connection)), said, connection, NULL);
 }
 
 /* ---- reading ---- */
@@ -127,7 +127,7 @@ static bool handle_pingreq(
     }
     uint8_t answer[2];
     packet_write_pingresp(answer);
-    connection_write(connection, answer, sizeof answer);
+    mqtt_connection_write(connection, answer, sizeof answer);
     return true;
 }
 
@@ -137,7 +137,7 @@ static bool handle_disconnect(
     if (!packet_parse_empty(packet, clause)) {
         return false;
     }
-    connection_end(connection, MQTT_END_GRACEFUL, "DISCONNECT");
+    mqtt_connection_end(connection, MQTT_END_GRACEFUL, "DISCONNECT");
     return true;
 }
 
@@ -170,7 +170,7 @@ static void end_violation(struct mqtt_connection *connection, const char *clause
         {"clause", clause});
     char reason[64];
     snprintf(reason, sizeof reason, "refused: %s", clause);
-    connection_end(connection, MQTT_END_CLOSE, reason);
+    mqtt_connection_end(connection, MQTT_END_CLOSE, reason);
 }
 
 static void handle(struct mqtt_connection *connection, const struct packet *packet)
@@ -183,7 +183,7 @@ static void handle(struct mqtt_connection *connection, const struct packet *pack
     } else if (!handler(connection, packet, &clause)) {
         end_violation(connection, clause);
     }
-    connection_rest(connection);
+    mqtt_connection_rest(connection);
 }
 
 /* A peer that asks and does not listen. */
@@ -199,7 +199,7 @@ static bool is_reading(const struct mqtt_connection *connection)
     return connection->state == MQTT_AWAITING_CONNECT || connection->state == MQTT_OPEN;
 }
 
-void connection_read(struct mqtt_connection *connection)
+void mqtt_connection_read(struct mqtt_connection *connection)
 {
     while (is_reading(connection)) {
         size_t length, used;
@@ -238,7 +238,7 @@ void connection_read(struct mqtt_connection *connection)
 
 static void readable(void *owner)
 {
-    connection_read(owner);
+    mqtt_connection_read(owner);
 }
 
 static void writable(void *owner)
@@ -253,8 +253,8 @@ static void writable(void *owner)
 static void ended_by_peer(void *owner)
 {
     struct mqtt_connection *connection = owner;
-    connection_read(connection);
-    connection_end(connection, MQTT_END_CLOSE, "closed by the peer");
+    mqtt_connection_read(connection);
+    mqtt_connection_end(connection, MQTT_END_CLOSE, "closed by the peer");
 }
 
 static const struct stream_events stream_events = {
@@ -262,18 +262,18 @@ static const struct stream_events stream_events = {
 
 static void ended_by_session(void *owner, enum session_end end)
 {
-    connection_end(
+    mqtt_connection_end(
         owner, end == END_RESET ? MQTT_END_RESET : MQTT_END_CLOSE, session_end_name(end));
 }
 
 static void silent(void *context)
 {
     struct mqtt_connection *connection = context;
-    connection_end(connection, MQTT_END_CLOSE,
+    mqtt_connection_end(connection, MQTT_END_CLOSE,
         connection->state == MQTT_AWAITING_CONNECT ? "no CONNECT" : "keep-alive");
 }
 
-void connection_rest(struct mqtt_connection *connection)
+void mqtt_connection_rest(struct mqtt_connection *connection)
 {
     if (connection->state != MQTT_CLOSED) {
         loop_timer_arm(connection->silence, connection->silence_ms);
@@ -282,7 +282,7 @@ void connection_rest(struct mqtt_connection *connection)
 
 /* ---- begin and end ---- */
 
-void connection_start(struct mqtt_server *server, struct stream *stream)
+void mqtt_connection_start(struct mqtt_server *server, struct stream *stream)
 {
     struct mqtt_connection *connection = memory_allocate(sizeof *connection);
     connection->server = server;
@@ -293,14 +293,14 @@ void connection_start(struct mqtt_server *server, struct stream *stream)
         ended_by_session, connection);
     connection->silence = loop_timer_create(server->context->loop, silent, connection);
     connection->silence_ms = CONNECT_WAIT_MS;
-    connection_rest(connection);
+    mqtt_connection_rest(connection);
     DL_APPEND(server->live, connection);
     stream_set_owner(stream, &stream_events, connection);
 }
 
 static void forget_replies(struct mqtt_connection *connection)
 {
-    database_forget(hub_database(connection_hub(connection)), connection);
+    database_forget(hub_database(mqtt_connection_hub(connection)), connection);
     for (struct mqtt_reply *reply; (reply = take_reply(connection));) {
         free(reply);
     }
@@ -320,7 +320,7 @@ static void leave_rooms(struct mqtt_connection *connection, const char *reason)
     forget_replies(connection);
 }
 
-void connection_end(struct mqtt_connection *connection, enum mqtt_end how, const char *reason)
+void mqtt_connection_end(struct mqtt_connection *connection, enum mqtt_end how, const char *reason)
 {
     if (connection->state == MQTT_CLOSED) {
         return;
@@ -329,7 +329,7 @@ void connection_end(struct mqtt_connection *connection, enum mqtt_end how, const
     if (connection->has_will && how != MQTT_END_GRACEFUL && connection->state == MQTT_OPEN) {
         telemetry_take(connection, &connection->will_bag, "will");
     }
-    connection_move(connection, MQTT_CLOSED);
+    mqtt_connection_move(connection, MQTT_CLOSED);
     leave_rooms(connection, reason);
     loop_timer_free(connection->silence);
     loop_timer_free(connection->token);
@@ -344,7 +344,7 @@ void connection_end(struct mqtt_connection *connection, enum mqtt_end how, const
     loop_timer_arm(server->reaper, 0);
 }
 
-void connection_free(struct mqtt_connection *connection)
+void mqtt_connection_free(struct mqtt_connection *connection)
 {
     packet_reader_release(&connection->reader);
     window_release(&connection->window);

@@ -2,8 +2,8 @@
  * One MQTT connection from its first byte to its end, as the files of this room see it. Private to
  * protocols/mqtt.
  *
- * Nothing here is freed while its code may be on the stack: connection_end makes a connection dead
- * at once, and the server frees the dead in a later turn.
+ * Nothing here is freed while its code may be on the stack: mqtt_connection_end makes a connection
+ * dead at once, and the server frees the dead in a later turn.
  */
 #ifndef DEVICEBOUND_PROTOCOLS_MQTT_CONNECTION_H
 #define DEVICEBOUND_PROTOCOLS_MQTT_CONNECTION_H
@@ -90,31 +90,32 @@ struct mqtt_server {
 /* ---- connection.c ---- */
 
 /* Takes the stream. */
-void connection_start(struct mqtt_server *server, struct stream *stream);
-void connection_free(struct mqtt_connection *connection);
+void mqtt_connection_start(struct mqtt_server *server, struct stream *stream);
+void mqtt_connection_free(struct mqtt_connection *connection);
 
 /* The only writer of the state. */
-void connection_move(struct mqtt_connection *connection, enum mqtt_state to);
+void mqtt_connection_move(struct mqtt_connection *connection, enum mqtt_state to);
 
 /* Ends it for good; nothing when it is closed already. `reason` is for the journal. */
-void connection_end(struct mqtt_connection *connection, enum mqtt_end how, const char *reason);
+void mqtt_connection_end(struct mqtt_connection *connection, enum mqtt_end how, const char *reason);
 
 /* Writes now. */
-void connection_write(struct mqtt_connection *connection, const uint8_t *bytes, size_t length);
+void mqtt_connection_write(struct mqtt_connection *connection, const uint8_t *bytes, size_t length);
 
 /* Copies the bytes and writes them after the commit; if it fails, ends the connection instead. */
-void connection_say(struct mqtt_connection *connection, const uint8_t *bytes, size_t length,
+void mqtt_connection_say(struct mqtt_connection *connection, const uint8_t *bytes, size_t length,
     void (*then)(struct mqtt_connection *connection));
 
 /* Begins the wait for the next packet anew. */
-void connection_rest(struct mqtt_connection *connection);
+void mqtt_connection_rest(struct mqtt_connection *connection);
 
 /* Handles the input that waits. */
-void connection_read(struct mqtt_connection *connection);
+void mqtt_connection_read(struct mqtt_connection *connection);
 
 /* Shorthands. */
-struct hub *connection_hub(const struct mqtt_connection *connection);
-struct queue *connection_queue(const struct mqtt_connection *connection); /* NULL: device gone */
+struct hub *mqtt_connection_hub(const struct mqtt_connection *connection);
+struct queue *mqtt_connection_queue(
+    const struct mqtt_connection *connection); /* NULL: device gone */
 uint8_t *server_area(struct mqtt_server *server, size_t size);
 
 /* ---- handlers of packets; false: the connection has to be closed, `*clause` says why ---- */

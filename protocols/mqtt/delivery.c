@@ -17,7 +17,7 @@
 
 static struct subscriptions *stored(const struct mqtt_connection *connection)
 {
-    return hub_subscriptions(connection_hub(connection));
+    return hub_subscriptions(mqtt_connection_hub(connection));
 }
 
 /* ---- the window ---- */
@@ -49,7 +49,7 @@ static void forget(struct mqtt_connection *connection, struct window_entry *entr
 /* Brings the window to what the queue knows: locks that lapsed, messages that ended otherwise. */
 static void reconcile(struct mqtt_connection *connection)
 {
-    struct queue *queue = connection_queue(connection);
+    struct queue *queue = mqtt_connection_queue(connection);
     struct queue_view view;
     for (size_t i = connection->window.count; i-- > 0;) {
         struct window_entry *entry = &connection->window.entries[i];
@@ -99,8 +99,8 @@ static bool write_publish(struct mqtt_connection *connection, const struct messa
         return false;
     }
     uint8_t *packet = packet_write_publish(area, topic_length, publish, &length);
-    connection_write(connection, packet, length);
-    connection_rest(connection);
+    mqtt_connection_write(connection, packet, length);
+    mqtt_connection_rest(connection);
     return true;
 }
 
@@ -128,13 +128,13 @@ static void settle(struct mqtt_connection *connection, const struct lock_token *
     enum queue_settlement settlement, enum hub_code *code)
 {
     struct hub_error error;
-    struct queue *queue = connection_queue(connection);
+    struct queue *queue = mqtt_connection_queue(connection);
     if (connection->consumer) {
         *code = consumer_settle(connection->consumer, token, settlement, &error);
     } else if (queue) {
         struct actor actor = connection_actor(connection->connection);
         *code = queue_settle(
-            queue, token, settlement, &actor, hub_now(connection_hub(connection)), &error);
+            queue, token, settlement, &actor, hub_now(mqtt_connection_hub(connection)), &error);
     } else {
         *code = HUB_DEVICE_MESSAGE_LOCK_LOST;
     }
@@ -181,7 +181,7 @@ static void acknowledged(void *owner, void *item, const struct hub_error *failur
 {
     (void)item;
     if (failure) {
-        connection_end(owner, MQTT_END_CLOSE, failure->sentence);
+        mqtt_connection_end(owner, MQTT_END_CLOSE, failure->sentence);
     }
 }
 
@@ -204,7 +204,8 @@ bool delivery_handle_puback(
     settle(connection, &entry->token, SETTLE_COMPLETE, &code);
     if (code == HUB_OK) {
         forget(connection, entry);
-        database_await(hub_database(connection_hub(connection)), acknowledged, connection, NULL);
+        database_await(
+            hub_database(mqtt_connection_hub(connection)), acknowledged, connection, NULL);
     } else {
         reconcile(connection);
     }
@@ -218,7 +219,7 @@ static void consumer_ended(void *owner, enum session_end end)
 {
     struct mqtt_connection *connection = owner;
     connection->consumer = NULL;
-    connection_end(connection, MQTT_END_CLOSE, session_end_name(end));
+    mqtt_connection_end(connection, MQTT_END_CLOSE, session_end_name(end));
 }
 
 static void starved(void *owner)
@@ -243,7 +244,7 @@ void delivery_follow_subscription(struct mqtt_connection *connection)
 {
     const struct subscription *subscription = subscription_find(connection, FILTER_DEVICE_BOUND);
     struct queue *queue =
-        mailbox_of(hub_mailboxes(connection_hub(connection)), connection->device_id);
+        mailbox_of(hub_mailboxes(mqtt_connection_hub(connection)), connection->device_id);
     if (!subscription || !queue) {
         stop(connection);
         return;
@@ -261,7 +262,7 @@ void delivery_follow_subscription(struct mqtt_connection *connection)
 
 void delivery_end(struct mqtt_connection *connection)
 {
-    struct queue *queue = connection_queue(connection);
+    struct queue *queue = mqtt_connection_queue(connection);
     for (size_t i = 0; i < connection->window.count; i++) {
         const struct window_entry *entry = &connection->window.entries[i];
         if (holds_lock(queue, entry)) {

@@ -28,7 +28,7 @@
 static void note_failure(
     struct mqtt_connection *connection, const char *device_id, const char *reason)
 {
-    struct hub *hub = connection_hub(connection);
+    struct hub *hub = mqtt_connection_hub(connection);
     struct actor actor = connection_actor(connection->connection);
     journal_note(hub_journal(hub), &(struct journal_entry){.at = hub_now(hub),
                                        .event = JOURNAL_AUTHENTICATION_FAILED,
@@ -45,8 +45,8 @@ static void refuse(struct mqtt_connection *connection, enum connack_code code, c
 {
     uint8_t answer[PACKET_SHORT_SIZE];
     packet_write_connack(answer, false, (uint8_t)code);
-    connection_write(connection, answer, sizeof answer);
-    connection_end(connection, MQTT_END_CLOSE, reason);
+    mqtt_connection_write(connection, answer, sizeof answer);
+    mqtt_connection_end(connection, MQTT_END_CLOSE, reason);
 }
 
 /* ---- who ---- */
@@ -100,7 +100,7 @@ static enum connack_code code_of_failure(
     const struct mqtt_connection *connection, const char *device_id, enum hub_code code)
 {
     const struct identity *identity =
-        identity_find(hub_identities(connection_hub(connection)), device_id);
+        identity_find(hub_identities(mqtt_connection_hub(connection)), device_id);
     if (code == HUB_DEVICE_NOT_FOUND && identity && !identity->is.enabled) {
         return (enum connack_code)connection->server->options.disabled_device_code;
     }
@@ -125,12 +125,12 @@ static void displace(struct mqtt_connection *connection, const char *device_id)
         LOG(LOG_WARN, "MQTT-DISPLACED", "a newer connection of the same device ends an older one",
             {"device", device_id}, {"so_far", count});
     }
-    connection_end(older, MQTT_END_CLOSE, session_end_name(END_DISPLACED));
+    mqtt_connection_end(older, MQTT_END_CLOSE, session_end_name(END_DISPLACED));
 }
 
 static void open_session(struct mqtt_connection *connection)
 {
-    struct subscriptions *stored = hub_subscriptions(connection_hub(connection));
+    struct subscriptions *stored = hub_subscriptions(mqtt_connection_hub(connection));
     connection->subscription_count =
         subscriptions_read(stored, connection->device, connection->subscriptions);
     delivery_load(connection);
@@ -147,7 +147,7 @@ static void open_session(struct mqtt_connection *connection)
 
 static void token_is_over(void *context)
 {
-    connection_end(context, MQTT_END_CLOSE, "token expired");
+    mqtt_connection_end(context, MQTT_END_CLOSE, "token expired");
 }
 
 static void watch_token(struct mqtt_connection *connection, const struct auth_grant *grant)
@@ -166,7 +166,7 @@ static void attendance_ended(void *owner, enum session_end end)
 {
     struct mqtt_connection *connection = owner;
     connection->attendance = NULL;
-    connection_end(connection, MQTT_END_CLOSE, session_end_name(end));
+    mqtt_connection_end(connection, MQTT_END_CLOSE, session_end_name(end));
 }
 
 static void set_silence(struct mqtt_connection *connection, uint16_t keep_alive)
@@ -174,21 +174,21 @@ static void set_silence(struct mqtt_connection *connection, uint16_t keep_alive)
     int64_t wanted_ms = (int64_t)keep_alive * 1500;
     connection->silence_ms =
         wanted_ms == 0 || wanted_ms > SILENCE_MAX_MS ? SILENCE_MAX_MS : wanted_ms;
-    connection_rest(connection);
+    mqtt_connection_rest(connection);
 }
 
 /* The session is there for good: CONNACK is out. */
 static void open(struct mqtt_connection *connection)
 {
-    connection_move(connection, MQTT_OPEN);
+    mqtt_connection_move(connection, MQTT_OPEN);
     delivery_follow_subscription(connection);
-    connection_read(connection);
+    mqtt_connection_read(connection);
 }
 
 static void accept(struct mqtt_connection *connection, const struct connect *connect,
     const char *device_id, const struct auth_grant *grant)
 {
-    struct hub *hub = connection_hub(connection);
+    struct hub *hub = mqtt_connection_hub(connection);
     displace(connection, device_id);
     snprintf(connection->device_id, sizeof connection->device_id, "%s", device_id);
     connection->device = identity_find(hub_identities(hub), device_id)->row;
@@ -202,10 +202,10 @@ static void accept(struct mqtt_connection *connection, const struct connect *con
     open_session(connection);
     watch_token(connection, grant);
     set_silence(connection, connect->keep_alive);
-    connection_move(connection, MQTT_AUTHENTICATED);
+    mqtt_connection_move(connection, MQTT_AUTHENTICATED);
     uint8_t answer[PACKET_SHORT_SIZE];
     packet_write_connack(answer, connection->session_present, CONNACK_ACCEPTED);
-    connection_say(connection, answer, sizeof answer, open);
+    mqtt_connection_say(connection, answer, sizeof answer, open);
 }
 
 /* ---- all of it ---- */

@@ -20,7 +20,7 @@ static void reap(void *context)
     struct mqtt_server *server = context;
     for (struct mqtt_connection *connection; (connection = server->dead);) {
         DL_DELETE(server->dead, connection);
-        connection_free(connection);
+        mqtt_connection_free(connection);
     }
 }
 
@@ -36,7 +36,7 @@ struct mqtt_server *mqtt_server_create(
 
 void mqtt_server_accept(struct mqtt_server *server, struct stream *stream)
 {
-    connection_start(server, stream);
+    mqtt_connection_start(server, stream);
 }
 
 void mqtt_server_free(struct mqtt_server *server)

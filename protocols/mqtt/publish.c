@@ -14,7 +14,7 @@
 
 void telemetry_take(struct mqtt_connection *connection, const struct bag *bag, const char *reason)
 {
-    struct hub *hub = connection_hub(connection);
+    struct hub *hub = mqtt_connection_hub(connection);
     struct actor actor = connection_actor(connection->connection);
     journal_note(hub_journal(hub), &(struct journal_entry){.at = hub_now(hub),
                                        .event = JOURNAL_TELEMETRY,
@@ -31,7 +31,7 @@ static void acknowledge(struct mqtt_connection *connection, const struct packet_
     if (publish->qos > 0) {
         uint8_t answer[PACKET_SHORT_SIZE];
         packet_write_puback(answer, publish->packet_id);
-        connection_say(connection, answer, sizeof answer, NULL);
+        mqtt_connection_say(connection, answer, sizeof answer, NULL);
     }
 }
 
@@ -58,13 +58,13 @@ static bool answer_twin(struct mqtt_connection *connection, const struct topic *
     memcpy(at + (size_t)head_length + rid, more.bytes, more.length);
     struct packet_publish publish = {.payload = body};
     uint8_t *packet = packet_write_publish(area, topic_length, &publish, &length);
-    connection_say(connection, packet, length, NULL);
+    mqtt_connection_say(connection, packet, length, NULL);
     return true;
 }
 
 static bool get_twin(struct mqtt_connection *connection, const struct topic *topic)
 {
-    char *twin = twins_read(hub_twins(connection_hub(connection)), connection->device);
+    char *twin = twins_read(hub_twins(mqtt_connection_hub(connection)), connection->device);
     bool answered = answer_twin(connection, topic, "200", TEXT(""), text_of(twin));
     free(twin);
     return answered;
@@ -76,7 +76,7 @@ static bool report_twin(
     struct hub_error error;
     uint64_t version;
     enum hub_code code = twins_report(
-        hub_twins(connection_hub(connection)), connection->device, patch, &version, &error);
+        hub_twins(mqtt_connection_hub(connection)), connection->device, patch, &version, &error);
     if (code != HUB_OK) {
         LOG(LOG_DEBUG, "MQTT-TWIN-REFUSED", error.sentence, {"device", connection->device_id});
         return answer_twin(connection, topic, "400", TEXT(""), TEXT(""));

@@ -43,17 +43,17 @@ static struct subscription *find_filter(struct mqtt_connection *connection, stru
 void subscription_reject_older(struct mqtt_connection *connection)
 {
     const struct subscription *subscription = subscription_find(connection, FILTER_DEVICE_BOUND);
-    struct queue *queue = connection_queue(connection);
+    struct queue *queue = mqtt_connection_queue(connection);
     if (subscription && queue && connection->server->options.reject_before_subscribe) {
         struct actor actor = connection_actor(connection->connection);
         queue_reject_older(
-            queue, subscription->created, &actor, hub_now(connection_hub(connection)));
+            queue, subscription->created, &actor, hub_now(mqtt_connection_hub(connection)));
     }
 }
 
 static void note(struct mqtt_connection *connection, enum journal_event event, struct text filter)
 {
-    struct hub *hub = connection_hub(connection);
+    struct hub *hub = mqtt_connection_hub(connection);
     struct actor actor = connection_actor(connection->connection);
     char text[SUBSCRIPTION_FILTER_MAX + 1];
     snprintf(text, sizeof text, "%.*s", (int)filter.length, filter.bytes);
@@ -86,12 +86,12 @@ static bool add(struct mqtt_connection *connection, struct text filter, uint8_t 
         subscription = &connection->subscriptions[connection->subscription_count++];
         snprintf(subscription->filter, sizeof subscription->filter, "%.*s", (int)filter.length,
             filter.bytes);
-        subscription->created = begin_of_millisecond(hub_now(connection_hub(connection)));
+        subscription->created = begin_of_millisecond(hub_now(mqtt_connection_hub(connection)));
     }
     subscription->qos = qos;
     if (!connection->is_clean) {
         subscriptions_put(
-            hub_subscriptions(connection_hub(connection)), connection->device, subscription);
+            hub_subscriptions(mqtt_connection_hub(connection)), connection->device, subscription);
     }
     note(connection, JOURNAL_SUBSCRIBED, filter);
     if (is_new && kind == FILTER_DEVICE_BOUND) {
@@ -153,7 +153,7 @@ bool subscribe_handle(
     if (applied) {
         size_t length;
         uint8_t *answer = packet_write_suback(id, codes, count, &length);
-        connection_say(connection, answer, length, delivery_follow_subscription);
+        mqtt_connection_say(connection, answer, length, delivery_follow_subscription);
         free(answer);
     }
     free(codes);
@@ -170,7 +170,7 @@ static void drop(struct mqtt_connection *connection, struct text filter)
     }
     note(connection, JOURNAL_UNSUBSCRIBED, filter);
     if (!connection->is_clean) {
-        subscriptions_remove(hub_subscriptions(connection_hub(connection)), connection->device,
+        subscriptions_remove(hub_subscriptions(mqtt_connection_hub(connection)), connection->device,
             subscription->filter);
     }
     *subscription = connection->subscriptions[--connection->subscription_count];
@@ -193,6 +193,6 @@ bool unsubscribe_handle(
     delivery_follow_subscription(connection);
     uint8_t answer[PACKET_SHORT_SIZE];
     packet_write_unsuback(answer, id);
-    connection_say(connection, answer, sizeof answer, NULL);
+    mqtt_connection_say(connection, answer, sizeof answer, NULL);
     return true;
 }

@@ -57,6 +57,7 @@ struct socket_stream {
 
 struct socket_streams {
     struct loop *loop;
+    struct socket_deadlines deadlines;
     struct socket_stream *first;
     size_t count;
 };
@@ -136,8 +137,8 @@ static void leave(struct socket_stream *self)
         return;
     }
     self->phase = PHASE_LEAVING;
-    self->farewell =
-        farewell_start(self->streams->loop, self->descriptor, SOCKET_LINGER_MS, on_left, self);
+    self->farewell = farewell_start(
+        self->streams->loop, self->descriptor, self->streams->deadlines.farewell, on_left, self);
 }
 
 static void finish_output(struct socket_stream *self)
@@ -355,7 +356,7 @@ static void socket_close(struct stream *stream)
     bufferevent_setcb(self->buffers, on_closing_read, on_closing_write, on_closing_event, self);
     on_closing_read(self->buffers, self);
     bufferevent_enable(self->buffers, self->peer_has_ended ? EV_WRITE : EV_READ | EV_WRITE);
-    set_deadline(self, SOCKET_FLUSH_MS, on_close_deadline);
+    set_deadline(self, self->streams->deadlines.flush, on_close_deadline);
 }
 
 static void socket_reset(struct stream *stream)
@@ -458,7 +459,7 @@ void socket_streams_add(struct socket_streams *streams, int descriptor, struct s
     bufferevent_setwatermark(self->buffers, EV_WRITE, STREAM_OUTPUT_LOW, 0);
     bufferevent_enable(self->buffers, EV_READ | EV_WRITE);
     if (ssl) {
-        set_deadline(self, SOCKET_HANDSHAKE_MS, on_handshake_deadline);
+        set_deadline(self, streams->deadlines.handshake, on_handshake_deadline);
     } else {
         self->phase = PHASE_OPEN;
         accepted(context, &self->stream);
@@ -467,10 +468,14 @@ void socket_streams_add(struct socket_streams *streams, int descriptor, struct s
 
 /* ---- all of them ---- */
 
-struct socket_streams *socket_streams_create(struct loop *loop)
+struct socket_streams *socket_streams_create(
+    struct loop *loop, const struct socket_deadlines *deadlines)
 {
+    static const struct socket_deadlines usual = {
+        .handshake = 10000, .flush = 2000, .farewell = 1000};
     struct socket_streams *streams = memory_allocate(sizeof *streams);
     streams->loop = loop;
+    streams->deadlines = deadlines ? *deadlines : usual;
     return streams;
 }
 

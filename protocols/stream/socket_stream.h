@@ -16,12 +16,17 @@
 struct ssl_st; /* OpenSSL's SSL */
 struct socket_streams;
 
-#define SOCKET_HANDSHAKE_MS 10000 /* for the TLS handshake */
-#define SOCKET_FLUSH_MS 2000 /* for the pending output of a stream that was closed */
-#define SOCKET_LINGER_MS 1000 /* for the peer's own end after ours was sent */
+/* How long a peer may take, in milliseconds. */
+struct socket_deadlines {
+    int64_t handshake; /* of TLS: 10,000 */
+    int64_t flush; /* to read the last output of a stream that was closed: 2,000 */
+    int64_t farewell; /* to end too once our own end was sent: 1,000 */
+};
 
-/* All socket streams of one loop. Borrows the loop. Returns owned. */
-struct socket_streams *socket_streams_create(struct loop *loop);
+/* All socket streams of one loop. Borrows the loop, copies `deadlines`; NULL: those above. Returns
+ * owned. */
+struct socket_streams *socket_streams_create(
+    struct loop *loop, const struct socket_deadlines *deadlines);
 
 /* Resets what is left; no owner hears of it. */
 void socket_streams_free(struct socket_streams *streams);

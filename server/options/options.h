@@ -59,8 +59,12 @@ enum auth_mode {
 
 enum trace {
     TRACE_AMQP = 1,
-    TRACE_MQTT = 2,
-    TRACE_HTTPS = 4
+    TRACE_MQTT = 2
+};
+
+enum lock_time_mode {
+    LOCK_TIME_FIXED,
+    LOCK_TIME_HONOUR
 };
 
 /* The values, merged. Texts are never NULL unless it is said. */
@@ -86,6 +90,12 @@ struct options {
     struct hub_settings hub;
     bool unsafe_ranges;
     bool amqp_release_locks_on_detach;
+    bool mqtt_reject_before_subscribe, mqtt_redeliver_on_connection;
+    uint32_t mqtt_inflight;
+    int mqtt_disabled_device_code; /* 3 or 5 */
+    int mqtt_unknown_filter; /* enum mqtt_unknown_filter */
+    struct duration mqtt_token_grace;
+    int https_lock_time; /* enum lock_time_mode */
 
     int log_level; /* enum log_level */
     int log_format; /* enum log_format */

@@ -1,5 +1,7 @@
 #include "server/options/options_table.h"
 
+#include "protocols/mqtt/mqtt.h"
+
 #include <stddef.h>
 
 const char *const option_group_titles[GROUP_COUNT] = {
@@ -20,7 +22,12 @@ static const struct option_word level_words[] = {
     {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {0}};
 static const struct option_word format_words[] = {{"text", LOG_TEXT}, {"json", LOG_JSON}, {0}};
 static const struct option_word trace_words[] = {
-    {"amqp", TRACE_AMQP}, {"mqtt", TRACE_MQTT}, {"https", TRACE_HTTPS}, {0}};
+    {"amqp", TRACE_AMQP}, {"mqtt", TRACE_MQTT}, {0}};
+static const struct option_word disabled_device_words[] = {{"3", 3}, {"5", 5}, {0}};
+static const struct option_word unknown_filter_words[] = {
+    {"close", MQTT_UNKNOWN_FILTER_CLOSES}, {"fail", MQTT_UNKNOWN_FILTER_FAILS}, {0}};
+static const struct option_word lock_time_words[] = {
+    {"fixed", LOCK_TIME_FIXED}, {"honour", LOCK_TIME_HONOUR}, {0}};
 
 #define AT(member) offsetof(struct options, member)
 #define SECOND INT64_C(1000000)
@@ -123,6 +130,28 @@ const struct option_row option_rows[] = {
     {.flag = "amqp-release-locks-on-detach", .key = "amqp.releaseLocksOnDetach", .group = GROUP_BEHAVIOUR,
      .type = OPTION_SWITCH, .offset = AT(amqp_release_locks_on_detach), .initial = "false",
      .help = "A receiver that goes gives its locks up at once"},
+
+    {.flag = "mqtt-reject-before-subscribe", .key = "mqtt.rejectBeforeSubscribe", .group = GROUP_BEHAVIOUR,
+     .type = OPTION_SWITCH, .offset = AT(mqtt_reject_before_subscribe), .initial = "true",
+     .help = "Messages older than an MQTT subscription are rejected when it starts, as IoT Hub does"},
+    {.flag = "mqtt-inflight", .key = "mqtt.inflight", .group = GROUP_BEHAVIOUR,
+     .type = OPTION_COUNT, .offset = AT(mqtt_inflight), .placeholder = "N", .initial = "10",
+     .least = 1, .most = MQTT_INFLIGHT_MAX, .help = "Messages sent to an MQTT client and not acknowledged, at most"},
+    {.flag = "mqtt-redeliver-on-connection", .key = "mqtt.redeliverOnConnection", .group = GROUP_BEHAVIOUR,
+     .type = OPTION_SWITCH, .offset = AT(mqtt_redeliver_on_connection), .initial = "true",
+     .help = "An MQTT message whose lock lapsed is sent again on the same connection"},
+    {.flag = "mqtt-disabled-device-code", .key = "mqtt.disabledDeviceCode", .group = GROUP_BEHAVIOUR,
+     .type = OPTION_CHOICE, .offset = AT(mqtt_disabled_device_code), .placeholder = "CODE", .initial = "3",
+     .words = disabled_device_words, .help = "CONNACK return code for a disabled device"},
+    {.flag = "mqtt-unknown-filter", .key = "mqtt.unknownFilter", .group = GROUP_BEHAVIOUR,
+     .type = OPTION_CHOICE, .offset = AT(mqtt_unknown_filter), .placeholder = "WAY", .initial = "close",
+     .words = unknown_filter_words, .help = "A SUBSCRIBE to an unknown filter closes the connection, or fails with 0x80"},
+    {.flag = "mqtt-token-grace", .key = "mqtt.tokenGrace", .group = GROUP_BEHAVIOUR,
+     .type = OPTION_DURATION, .offset = AT(mqtt_token_grace), .placeholder = "DURATION", .initial = "PT10M",
+     .least = 0, .most = DAY, .help = "How long an MQTT connection outlives its token"},
+    {.flag = "https-lock-time", .key = "https.lockTime", .group = GROUP_BEHAVIOUR,
+     .type = OPTION_CHOICE, .offset = AT(https_lock_time), .placeholder = "MODE", .initial = "fixed",
+     .words = lock_time_words, .help = "Whether a device may ask for another lock time over HTTPS: fixed, or honour"},
 
     {.flag = "log-level", .key = "log.level", .group = GROUP_LOG, .type = OPTION_CHOICE, .offset = AT(log_level),
      .placeholder = "LEVEL", .initial = "info", .words = level_words, .help = "What is logged on stderr"},
