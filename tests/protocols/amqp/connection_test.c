@@ -257,8 +257,7 @@ START_TEST(test_the_largest_frame_is_read_and_a_larger_one_refused)
     peer_put_transfer(&peer, (struct transfer){.handle = 2}, writer_text(&message));
     ck_assert_uint_eq(frame_outcome(peer_expect(&peer, FRAME_DISPOSITION)), 0x24);
     peer_write_literal(&peer, "\0\1\0\1\2\0\0\0");
-    ck_assert_str_eq(
-        frame_condition(peer_expect_close(&peer)), "amqp:connection:framing-error");
+    ck_assert_str_eq(frame_condition(peer_expect_close(&peer)), "amqp:connection:framing-error");
     ck_assert(peer.stream.is_closed);
     writer_free(&message);
     bench_close(&bench);
@@ -333,8 +332,7 @@ START_TEST(test_a_first_frame_that_is_not_open_is_refused)
     peer_write_literal(&peer, "AMQP\0\1\0\0\0\0\0\x0c\2\0\0\0\0\x53\x17\x45");
     peer_expect(&peer, FRAME_HEADER_AMQP);
     peer_expect(&peer, FRAME_OPEN);
-    ck_assert_str_eq(
-        frame_condition(peer_expect_close(&peer)), "amqp:connection:framing-error");
+    ck_assert_str_eq(frame_condition(peer_expect_close(&peer)), "amqp:connection:framing-error");
     ck_assert(peer.stream.is_closed);
     bench_close(&bench);
 }

@@ -559,8 +559,8 @@ START_TEST(test_60_a_connected_device_that_is_disabled_is_disconnected)
 }
 END_TEST
 
-/* An npm client that is told to go answers with the detach of its put-token links, and waits for the
- * answer to that: 45 seconds if only the connection was closed. */
+/* An npm client that is told to go answers with the detach of its put-token links, and waits for
+ * the answer to that: 45 seconds if only the connection was closed. */
 START_TEST(test_the_hub_closes_links_then_sessions_then_the_connection)
 {
     struct bench bench;
