@@ -57,7 +57,7 @@ const struct option_row option_rows[] = {
     {.flag = "mqtts-port", .key = "mqttsPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(mqtts_port),
      .placeholder = "PORT", .initial = "8883", .help = "MQTT 3.1.1 over TLS"},
     {.flag = "control-port", .key = "controlPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(control_port),
-     .placeholder = "PORT", .initial = "8180", .help = "Control API, health, metrics: plain HTTP, without authentication"},
+     .placeholder = "PORT", .initial = "8180", .help = "Control API and health: plain HTTP, without authentication"},
 
     {.flag = "data-dir", .key = "dataDir", .group = GROUP_DATA, .type = OPTION_TEXT, .offset = AT(data_directory),
      .placeholder = "DIR",
