@@ -2,6 +2,7 @@
 #include "server/options/options_table.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KEY_SIZE 128
@@ -53,10 +54,14 @@ static bool take_scalar(struct options *options, const struct option_row *row, c
         return option_take(options, row, text, origin, mistake);
     }
     char name[OPTION_NAME_SIZE], accepted[OPTION_ACCEPTED_SIZE];
+    bool is_secret = row->type == OPTION_KEY || row->type == OPTION_DEVICES;
+    char *shown = is_secret ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     option_describe_name(row, origin, name);
     option_describe_accepted(row, accepted);
-    return option_mistake(
-        mistake, "%.300s has the wrong JSON type: accepted is %s", name, accepted);
+    option_mistake(mistake, "%.180s%s%.60s has the wrong JSON type: accepted is %s", name,
+        shown ? " " : "", shown ? shown : "", accepted);
+    free(shown);
+    return false;
 }
 
 static bool take_item(struct options *options, const struct option_row *row, const json_t *value,
