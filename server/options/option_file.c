@@ -124,16 +124,23 @@ static bool take_object(struct options *options, const json_t *object, const cha
     return true;
 }
 
+/* What stands near the mistake may be a key: the place is said, not the text. */
+static bool refuse_syntax(const char *path, const json_error_t *error, char mistake[static 512])
+{
+    const char *near = strstr(error->text, " near ");
+    int length = near ? (int)(near - error->text) : (int)strlen(error->text);
+    return option_mistake(mistake, "--config \"%.200s\" is no JSON: %.*s (line %d, column %d)",
+        path, length, error->text, error->line, error->column);
+}
+
 bool option_file_read(struct options *options, const char *path, char mistake[static 512])
 {
     json_error_t error;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
-        return error.line < 0
-                   ? option_mistake(
-                         mistake, "--config \"%.200s\" cannot be read: %.200s", path, error.text)
-                   : option_mistake(mistake, "--config \"%.200s\" is no JSON: %.160s (line %d)",
-                         path, error.text, error.line);
+        return error.line < 0 ? option_mistake(mistake,
+                                    "--config \"%.200s\" cannot be read: %.200s", path, error.text)
+                              : refuse_syntax(path, &error, mistake);
     }
     const struct option_origin origin = {SOURCE_FILE, path};
     bool is_read = json_is_object(root)
