@@ -335,6 +335,7 @@ void process_run(struct process *process)
 {
     loop_run(process->loop, end_turn, process);
     process_close_listeners(process);
+    socket_streams_end_handshakes(process->streams);
     protocols_end_all(process->protocols);
     struct loop_timer *deadline = loop_timer_create(process->loop, on_stop_deadline, process);
     loop_timer_arm(deadline, STOP_MS);
