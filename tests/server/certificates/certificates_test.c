@@ -44,6 +44,7 @@ static enum hub_code open_with(struct certificates_options options)
 
 static void check_opens(struct certificates_options options)
 {
+    ck_assert_msg(certificates_check(&options, &error) == HUB_OK, "%s", error.sentence);
     ck_assert_msg(open_with(options) == HUB_OK, "%s", error.sentence);
 }
 
@@ -51,6 +52,9 @@ static void check_refused(struct certificates_options options, enum hub_code cod
 {
     ck_assert_int_eq(open_with(options), code);
     ck_assert_ptr_null(certificates);
+    if (code == HUB_ARGUMENT_INVALID && !(options.tls_cert && options.ca_cert)) {
+        ck_assert_int_eq(certificates_check(&options, &error), code);
+    }
     ck_assert_msg(strstr(error.sentence, say) != NULL, "no %s in: %s", say, error.sentence);
     ck_assert_ptr_null(strchr(error.sentence, '\n'));
 }
