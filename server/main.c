@@ -55,7 +55,8 @@ int main(int argument_count, char **arguments)
         struct process process = {.argument_count = argument_count,
             .arguments = arguments,
             .environment = environ,
-            .options = &options};
+            .options = &options,
+            .changing_options = &options};
         code = serve(&process);
     } else {
         code = verb_run(&options);

@@ -23,6 +23,7 @@ struct process {
     char *const *arguments;
     char *const *environment;
     const struct options *options;
+    struct options *changing_options; /* the same, for the control API; only of a hub that serves */
     char **host_names;
     struct signals *signals;
     struct loop *loop;

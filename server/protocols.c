@@ -106,13 +106,32 @@ static bool tell_setting(void *context, size_t index, struct control_setting *se
     return true;
 }
 
+static bool change_settings(void *context, const struct json_t *object, char mistake[static 512])
+{
+    struct process *process = context;
+    struct options *options = process->changing_options;
+    if (!options_change(options, object, mistake)) {
+        return false;
+    }
+    *hub_settings(process->hub) = options->hub;
+    log_set_level((enum log_level)options->log_level);
+    amqp_server_set_trace(process->protocols->amqp, options->trace & TRACE_AMQP);
+    mqtt_server_set_trace(process->protocols->mqtt, options->trace & TRACE_MQTT);
+    return true;
+}
+
 static struct control *create_control(struct process *process)
 {
     const struct control_options options = {.loop = process->loop,
         .sessions = process->sessions,
         .host_name = process->options->host_name,
         .host_names = (const char *const *)process->host_names,
-        .source = {tell_ready, tell_ca, tell_port, tell_setting, process}};
+        .source = {.is_ready = tell_ready,
+            .ca_pem = tell_ca,
+            .port = tell_port,
+            .setting = tell_setting,
+            .change_settings = change_settings,
+            .context = process}};
     return control_create(&options);
 }
 

@@ -9,6 +9,7 @@ struct clock {
     bool frozen;
     struct instant stands_at; /* while frozen */
     struct duration offset; /* from the machine's clock, while it runs */
+    bool tokens_follow;
 };
 
 struct instant instant_add(struct instant at, struct duration by)
@@ -100,6 +101,21 @@ bool clock_is_frozen(const struct clock *clock)
 struct duration clock_offset(const struct clock *clock)
 {
     return clock->frozen ? instant_since(clock->stands_at, clock_machine_now()) : clock->offset;
+}
+
+void clock_let_tokens_follow(struct clock *clock, bool follow)
+{
+    clock->tokens_follow = follow;
+}
+
+bool clock_tokens_follow(const struct clock *clock)
+{
+    return clock->tokens_follow;
+}
+
+struct instant clock_token_now(const struct clock *clock)
+{
+    return clock->tokens_follow ? clock_now(clock) : clock_machine_now();
 }
 
 struct instant clock_machine_now(void)

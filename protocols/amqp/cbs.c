@@ -152,7 +152,7 @@ static enum hub_code read_token(struct amqp_connection *connection,
     const struct cbs_request *request, struct auth_grant *grant, struct hub_error *error)
 {
     struct auth *auth = connection->server->context.auth;
-    struct instant now = clock_machine_now();
+    struct instant now = amqp_connection_token_now(connection);
     char device[DEVICE_ID_MAX + 1];
     bool is_named = cbs_name_device(request->name, device);
     enum hub_code code =

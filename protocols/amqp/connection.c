@@ -290,14 +290,14 @@ static int64_t earlier(int64_t a, int64_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* Tokens obey the machine's wall clock, timers the monotonic one. */
+/* Tokens obey a wall clock, timers the monotonic one. */
 static int64_t token_due_ms(const struct amqp_connection *connection, int64_t now_ms)
 {
     struct instant expiry = tokens_next_expiry(&connection->tokens);
     if (instant_is_never(expiry)) {
         return 0;
     }
-    int64_t left_us = instant_since(expiry, clock_machine_now()).us;
+    int64_t left_us = instant_since(expiry, amqp_connection_token_now(connection)).us;
     return now_ms + (left_us > 0 ? left_us / 1000 : 0) + 1;
 }
 
@@ -343,7 +343,7 @@ static void close_as_inactive(struct amqp_connection *connection, const char *fo
 
 static void expire_tokens(struct amqp_connection *connection)
 {
-    if (tokens_drop_expired(&connection->tokens, clock_machine_now())) {
+    if (tokens_drop_expired(&connection->tokens, amqp_connection_token_now(connection))) {
         struct hub_error error;
         hub_refuse(&error, HUB_IOT_HUB_UNAUTHORIZED, "The token has expired.");
         amqp_connection_check_rights(connection, &error);
@@ -366,6 +366,15 @@ void amqp_connection_tick(struct amqp_connection *connection, int64_t now_ms)
     }
     connection->armed_ms = 0;
     arm_at(connection, due_ms(connection, now_ms), now_ms);
+}
+
+static void clock_moved(void *owner)
+{
+    struct amqp_connection *connection = owner;
+    if (connection->state == CONNECTION_SERVING) {
+        expire_tokens(connection);
+        amqp_connection_arm(connection);
+    }
 }
 
 /* ---- input ---- */
@@ -630,7 +639,7 @@ static bool plain(void *owner, struct text user, struct text password)
             memcpy(device, who.device.bytes, who.device.length);
         }
         code = auth_read_token(context->auth, password, device[0] ? device : NULL,
-            clock_machine_now(), &grant, &error);
+            amqp_connection_token_now(connection), &grant, &error);
     }
     if (code == HUB_OK && who.policy.bytes &&
         !text_equal_nocase(who.policy, text_of(grant.policy))) {
@@ -685,6 +694,7 @@ void amqp_connection_open(struct amqp_server *server, struct stream *stream)
     connection->session = connection_open(server->context.sessions,
         stream_is_websocket(stream) ? PROTOCOL_AMQP_WS : PROTOCOL_AMQP, stream_peer_address(stream),
         ended_by_session, connection);
+    connection_listen_clock(connection->session, clock_moved);
     connection->timer = loop_timer_create(server->context.loop, timer_fired, connection);
     connection->flush = loop_timer_create(server->context.loop, flush_now, connection);
     frame_guard_init(&connection->guard);

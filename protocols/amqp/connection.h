@@ -114,6 +114,11 @@ void amqp_connection_check_rights(
 void amqp_connection_note(const struct amqp_connection *connection, enum journal_event event,
     const char *device_id, const char *reason);
 
+static inline struct instant amqp_connection_token_now(const struct amqp_connection *connection)
+{
+    return clock_token_now(hub_clock(connection->server->context.hub));
+}
+
 static inline struct database *amqp_database(const struct amqp_connection *connection)
 {
     return hub_database(connection->server->context.hub);

@@ -82,7 +82,8 @@ static enum hub_code authorize_certificate(const struct amqp_link *link, struct 
     struct auth *auth = link->connection->server->context.auth;
     struct auth_grant grant;
     enum hub_code code = auth_read_certificate(auth, stream_peer_certificate(stream),
-        stream_peer_chain_is_trusted(stream), link->device_id, clock_machine_now(), &grant, error);
+        stream_peer_chain_is_trusted(stream), link->device_id,
+        amqp_connection_token_now(link->connection), &grant, error);
     return code == HUB_OK ? auth_authorize_device(auth, &grant, link->device_id, error) : code;
 }
 

@@ -87,6 +87,11 @@ static void write_path(const struct http_request *request, char out[static HTTP_
     out[used] = '\0';
 }
 
+static struct instant token_now(const struct https_server *server)
+{
+    return clock_token_now(hub_clock(server->context.hub));
+}
+
 static enum hub_code read_service(struct https_server *server, const struct http_request *request,
     enum permission permission, struct auth_grant *grant, struct hub_error *error)
 {
@@ -98,7 +103,7 @@ static enum hub_code read_service(struct https_server *server, const struct http
     }
     write_path(request, path);
     enum hub_code code = auth_read_token(
-        server->context.auth, text_of(token), NULL, clock_machine_now(), grant, error);
+        server->context.auth, text_of(token), NULL, token_now(server), grant, error);
     return code == HUB_OK ? auth_authorize_service(grant, permission, path, error) : code;
 }
 
@@ -141,10 +146,10 @@ static enum hub_code read_device(struct https_server *server, const struct http_
     struct x509_st *certificate = stream ? stream_peer_certificate(stream) : NULL;
     if (certificate && certificate_counts(server, token, device_id)) {
         code = auth_read_certificate(server->context.auth, certificate,
-            stream_peer_chain_is_trusted(stream), device_id, clock_machine_now(), &grant, error);
+            stream_peer_chain_is_trusted(stream), device_id, token_now(server), &grant, error);
     } else if (token) {
         code = auth_read_token(
-            server->context.auth, text_of(token), device_id, clock_machine_now(), &grant, error);
+            server->context.auth, text_of(token), device_id, token_now(server), &grant, error);
     } else {
         return hub_refuse(error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS,
             "There is neither an Authorization header nor a client certificate.");

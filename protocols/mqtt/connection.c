@@ -46,6 +46,11 @@ struct hub *mqtt_connection_hub(const struct mqtt_connection *connection)
     return connection->server->context->hub;
 }
 
+struct instant mqtt_connection_token_now(const struct mqtt_connection *connection)
+{
+    return clock_token_now(hub_clock(mqtt_connection_hub(connection)));
+}
+
 struct queue *mqtt_connection_queue(const struct mqtt_connection *connection)
 {
     return queue_find(hub_queues(mqtt_connection_hub(connection)), connection->device);
@@ -266,6 +271,14 @@ static void ended_by_session(void *owner, enum session_end end)
         owner, end == END_RESET ? MQTT_END_RESET : MQTT_END_CLOSE, session_end_name(end));
 }
 
+static void clock_moved(void *owner)
+{
+    struct mqtt_connection *connection = owner;
+    if (connection->token) {
+        token_check(connection);
+    }
+}
+
 static void silent(void *context)
 {
     struct mqtt_connection *connection = context;
@@ -291,6 +304,7 @@ void mqtt_connection_start(struct mqtt_server *server, struct stream *stream)
     connection->connection = connection_open(server->context->sessions,
         stream_is_websocket(stream) ? PROTOCOL_MQTT_WS : PROTOCOL_MQTT, stream_peer_address(stream),
         ended_by_session, connection);
+    connection_listen_clock(connection->connection, clock_moved);
     connection->silence = loop_timer_create(server->context->loop, silent, connection);
     connection->silence_ms = CONNECT_WAIT_MS;
     mqtt_connection_rest(connection);

@@ -51,7 +51,8 @@ struct mqtt_connection {
 
     struct loop_timer *silence; /* no CONNECT, or the keep-alive */
     int64_t silence_ms;
-    struct loop_timer *token; /* its end, with grace; NULL for certificates */
+    struct loop_timer *token; /* looks at its end; NULL for certificates */
+    struct instant token_end; /* with grace */
 
     /* From CONNECT on. */
     char device_id[DEVICE_ID_MAX + 1];
@@ -114,6 +115,7 @@ void mqtt_connection_read(struct mqtt_connection *connection);
 
 /* Shorthands. */
 struct hub *mqtt_connection_hub(const struct mqtt_connection *connection);
+struct instant mqtt_connection_token_now(const struct mqtt_connection *connection);
 struct queue *mqtt_connection_queue(
     const struct mqtt_connection *connection); /* NULL: device gone */
 uint8_t *server_area(struct mqtt_server *server, size_t size);
@@ -130,6 +132,11 @@ bool unsubscribe_handle(
     struct mqtt_connection *connection, const struct packet *packet, const char **clause);
 bool delivery_handle_puback(
     struct mqtt_connection *connection, const struct packet *packet, const char **clause);
+
+/* ---- login.c ---- */
+
+/* Ends the connection if its token is over, else looks again when it would be. */
+void token_check(struct mqtt_connection *connection);
 
 /* ---- subscribe.c ---- */
 

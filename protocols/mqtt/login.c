@@ -81,7 +81,7 @@ static enum hub_code authenticate(struct mqtt_connection *connection, const stru
     const char *device_id, struct auth_grant *grant, struct hub_error *error)
 {
     struct auth *auth = connection->server->context->auth;
-    struct instant now = clock_machine_now();
+    struct instant now = mqtt_connection_token_now(connection);
     struct x509_st *certificate = stream_peer_certificate(connection->stream);
     enum hub_code code;
     if (connect->password.length > 0) {
@@ -145,9 +145,26 @@ static void open_session(struct mqtt_connection *connection)
     subscription_reject_older(connection);
 }
 
-static void token_is_over(void *context)
+void token_check(struct mqtt_connection *connection)
 {
-    mqtt_connection_end(context, MQTT_END_CLOSE, "token expired");
+    struct duration left =
+        instant_since(connection->token_end, mqtt_connection_token_now(connection));
+    if (left.us <= 0) {
+        mqtt_connection_end(connection, MQTT_END_CLOSE, "token expired");
+    } else {
+        loop_timer_arm(connection->token, left.us / 1000 + 1);
+    }
+}
+
+/* The machine's clock has run as far as the timer; the hub's may have stood still. */
+static void token_is_due(void *context)
+{
+    struct mqtt_connection *connection = context;
+    if (clock_tokens_follow(hub_clock(mqtt_connection_hub(connection)))) {
+        token_check(connection);
+    } else {
+        mqtt_connection_end(connection, MQTT_END_CLOSE, "token expired");
+    }
 }
 
 static void watch_token(struct mqtt_connection *connection, const struct auth_grant *grant)
@@ -155,11 +172,12 @@ static void watch_token(struct mqtt_connection *connection, const struct auth_gr
     if (instant_is_never(grant->expires)) {
         return;
     }
-    struct instant end = instant_add(grant->expires, connection->server->options.token_grace);
-    int64_t left_ms = instant_since(end, clock_machine_now()).us / 1000;
+    connection->token_end = instant_add(grant->expires, connection->server->options.token_grace);
     connection->token =
-        loop_timer_create(connection->server->context->loop, token_is_over, connection);
-    loop_timer_arm(connection->token, left_ms > 0 ? left_ms : 0);
+        loop_timer_create(connection->server->context->loop, token_is_due, connection);
+    int64_t left_us =
+        instant_since(connection->token_end, mqtt_connection_token_now(connection)).us;
+    loop_timer_arm(connection->token, left_us > 0 ? left_us / 1000 + 1 : 0);
 }
 
 static void attendance_ended(void *owner, enum session_end end)

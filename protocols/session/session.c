@@ -114,6 +114,11 @@ void connection_close(struct connection *connection, const char *reason)
     free(connection);
 }
 
+void connection_listen_clock(struct connection *connection, void (*moved)(void *owner))
+{
+    connection->clock_moved = moved;
+}
+
 uint64_t connection_id(const struct connection *connection)
 {
     return connection->id;
@@ -195,6 +200,17 @@ void sessions_end_all(struct sessions *sessions, enum session_end end)
     for (uint64_t id = 0; (connection = next_connection(sessions, id)) && connection->id <= last;) {
         id = connection->id;
         connection->ended(connection->owner, end);
+    }
+}
+
+void sessions_tell_clock(struct sessions *sessions)
+{
+    struct connection *connection;
+    for (uint64_t id = 0; (connection = next_connection(sessions, id));) {
+        id = connection->id;
+        if (connection->clock_moved) {
+            connection->clock_moved(connection->owner);
+        }
     }
 }
 

@@ -33,6 +33,7 @@ struct connection {
     struct instant since;
     size_t in_flight;
     connection_ended *ended;
+    void (*clock_moved)(void *owner); /* NULL: does not mind */
     void *owner;
     struct attendance *attendances;
     struct consumer *consumers;

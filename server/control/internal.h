@@ -52,6 +52,8 @@ bool control_read_number(struct http_request *request, const char *name, uint64_
 /* A member that has to be there. */
 bool control_read_duration(
     struct http_request *request, const json_t *body, const char *name, struct duration *span);
+bool control_read_switch(
+    struct http_request *request, const json_t *body, const char *name, bool *value);
 bool control_read_instant(
     struct http_request *request, const json_t *body, const char *name, struct instant *at);
 
@@ -71,11 +73,12 @@ json_t *shape_list(json_t *items, const char *next);
 /* ---- requests ---- */
 
 /* hub.c */
-http_handler control_healthz, control_readyz, control_ca, control_hub, control_flush;
+http_handler control_healthz, control_readyz, control_ca, control_hub, control_change_hub,
+    control_flush;
 
 /* clock.c */
-http_handler control_clock, control_clock_advance, control_clock_set, control_clock_freeze,
-    control_clock_resume;
+http_handler control_clock, control_change_clock, control_clock_advance, control_clock_set,
+    control_clock_freeze, control_clock_resume;
 
 /* devices.c */
 http_handler control_devices, control_put_device, control_get_device, control_delete_device;

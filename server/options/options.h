@@ -112,6 +112,14 @@ bool options_read(struct options *options, int argument_count, char *const *argu
     char *const *environment, char mistake[static 512]);
 void options_release(struct options *options);
 
+/* ---- changing while the hub runs ---- */
+
+struct json_t;
+
+/* An object in the shape of the config file, of those settings that can change. False: none has
+ * changed, and `mistake` holds one sentence. Whoever holds a copy of a value has to fetch it. */
+bool options_change(struct options *options, const struct json_t *object, char mistake[static 512]);
+
 /* ---- showing ---- */
 
 void options_print_help(FILE *out);
@@ -121,7 +129,8 @@ enum option_source {
     SOURCE_DEFAULT,
     SOURCE_FILE,
     SOURCE_ENVIRONMENT,
-    SOURCE_COMMAND_LINE
+    SOURCE_COMMAND_LINE,
+    SOURCE_RUNTIME
 };
 const char *option_source_name(enum option_source source); /* "default", "commandLine", … */
 
