@@ -98,6 +98,11 @@ bool clock_is_frozen(const struct clock *clock)
     return clock->frozen;
 }
 
+void clock_reset(struct clock *clock)
+{
+    *clock = (struct clock){0};
+}
+
 struct duration clock_offset(const struct clock *clock)
 {
     return clock->frozen ? instant_since(clock->stands_at, clock_machine_now()) : clock->offset;

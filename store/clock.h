@@ -62,6 +62,9 @@ void clock_freeze(struct clock *clock);
 void clock_resume(struct clock *clock);
 bool clock_is_frozen(const struct clock *clock);
 
+/* Follows the machine's clock again, as at the start; tokens do not follow. */
+void clock_reset(struct clock *clock);
+
 /* How far the hub's time is ahead of the machine's. */
 struct duration clock_offset(const struct clock *clock);
 

@@ -439,6 +439,46 @@ bool database_commit(struct database *database)
     return !failure && database_has_work(database);
 }
 
+/* ---- other rows ---- */
+
+static bool is_kept(const char *table, const char *const *kept)
+{
+    for (; *kept; kept++) {
+        if (strcmp(*kept, table) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void database_clear(struct database *database, const char *const *kept)
+{
+    sqlite3_stmt *tables = NULL, *clear = NULL;
+    sqlite3_prepare_v2(database->handle,
+        "SELECT name, 'DELETE FROM \"' || name || '\"' FROM sqlite_schema"
+        " WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+        -1, &tables, NULL);
+    while (sqlite3_step(tables) == SQLITE_ROW) {
+        const char *sql = (const char *)sqlite3_column_text(tables, 1);
+        if (!is_kept((const char *)sqlite3_column_text(tables, 0), kept) &&
+            sqlite3_prepare_v2(database->handle, sql, -1, &clear, NULL) == SQLITE_OK) {
+            database_run(database, clear);
+            sqlite3_finalize(clear);
+        }
+    }
+    sqlite3_finalize(tables);
+}
+
+void database_reload(struct database *database)
+{
+    for (size_t i = 0; i < database->member_count; i++) {
+        const struct database_member *member = database->members[i].member;
+        if (member->undone) {
+            member->undone(database->members[i].owner, NULL);
+        }
+    }
+}
+
 bool database_has_work(const struct database *database)
 {
     return database->group_is_open || database->waiting.count > 0;

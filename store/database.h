@@ -39,7 +39,8 @@ void database_close(struct database *database);
 
 /* ---- for the modules of the store ---- */
 
-/* What a module does when a group has ended. Both may be NULL; `failure` says why it was undone. */
+/* What a module does when a group has ended. Both may be NULL; `failure` says why it was undone.
+ * NULL: nothing failed, but the rows are others now (database_reload). */
 struct database_member {
     void (*committed)(void *owner);
     void (*undone)(void *owner, const struct hub_error *failure);
@@ -75,6 +76,13 @@ void database_forget(struct database *database, const void *owner);
 /* Ends the group. Returns true when answers or members have begun another one; not after a failure,
  * so that a full disk does not make the loop spin. */
 bool database_commit(struct database *database);
+
+/* Deletes every row of every table within the open group, but for those of the tables `kept` (ends
+ * with NULL). */
+void database_clear(struct database *database, const char *const *kept);
+
+/* The rows are others now: every member reads them anew. No group may be open. */
+void database_reload(struct database *database);
 
 /* Something waits for database_commit. */
 bool database_has_work(const struct database *database);

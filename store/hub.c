@@ -181,6 +181,51 @@ void hub_advance(struct hub *hub, struct instant to)
         &(struct journal_entry){.at = to, .event = JOURNAL_CLOCK_CHANGED, .reason = text});
 }
 
+/* ---- beginning anew ---- */
+
+/* Commits what is open. Its answers may begin another group. */
+static void end_turns(struct hub *hub)
+{
+    while (hub_end_turn(hub)) {
+    }
+}
+
+static void note_failure(void *owner, void *item, const struct hub_error *failure)
+{
+    (void)owner;
+    if (failure) {
+        *(struct hub_error *)item = *failure;
+    }
+}
+
+/* Memory is made from the rows, which are others now. */
+static void read_again(struct hub *hub, enum journal_event event)
+{
+    queues_forget_all(hub->queues);
+    database_reload(hub->database);
+    journal_clear(hub->journal);
+    journal_note(
+        hub->journal, &(struct journal_entry){.at = clock_now(hub->clock), .event = event});
+    end_turns(hub);
+}
+
+enum hub_code hub_reset(struct hub *hub, bool keep_devices, struct hub_error *error)
+{
+    static const char *const nothing[] = {NULL};
+    static const char *const devices[] = {"device", "identity", "twin", NULL};
+    struct hub_error failure = {HUB_OK, ""};
+    end_turns(hub);
+    database_clear(hub->database, keep_devices ? devices : nothing);
+    database_await(hub->database, note_failure, hub, &failure);
+    hub_end_turn(hub);
+    if (failure.code != HUB_OK) {
+        return hub_refuse(error, failure.code, "%s", failure.sentence);
+    }
+    clock_reset(hub->clock);
+    read_again(hub, JOURNAL_RESET);
+    return HUB_OK;
+}
+
 /* ---- identities ---- */
 
 /* A device that may no longer be spoken for, until the commit makes it true. */

@@ -64,6 +64,12 @@ struct instant hub_next_due(const struct hub *hub);
  * own time; `to` in the past sets the clock back and runs nothing. */
 void hub_advance(struct hub *hub, struct instant to);
 
+/* ---- beginning anew; between turns, with nobody connected ---- */
+
+/* Empties the hub: devices, messages, feedback and journal go, the clock is the machine's again.
+ * The devices stay if `keep_devices`. Errors: SERVER_ERROR, with nothing changed. */
+enum hub_code hub_reset(struct hub *hub, bool keep_devices, struct hub_error *error);
+
 /* ---- identities, with all that hangs on them ---- */
 
 /* As identity_put; a device that becomes disabled is told to the listener after the commit. */

@@ -233,8 +233,12 @@ static void load(struct identity_registry *registry)
 
 static void undone(void *owner, const struct hub_error *failure)
 {
-    (void)failure;
-    load(owner);
+    struct identity_registry *registry = owner;
+    /* Other rows: nobody holds pointers, and the order is to be that of the rows. */
+    while (!failure && registry->first) {
+        entry_drop(registry, registry->first);
+    }
+    load(registry);
 }
 
 static const struct database_member member = {.undone = undone};

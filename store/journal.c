@@ -101,6 +101,16 @@ void journal_discard(struct journal *journal)
     journal->next = journal->published;
 }
 
+void journal_clear(struct journal *journal)
+{
+    for (uint64_t id = journal->first; id < journal->next; id++) {
+        free(journal->ring[id % journal->capacity]);
+        journal->ring[id % journal->capacity] = NULL;
+    }
+    journal->first = journal->published = journal->next;
+    journal->dropped = 0;
+}
+
 const struct journal_entry *journal_next(const struct journal *journal, uint64_t after)
 {
     uint64_t id = after + 1 > journal->first ? after + 1 : journal->first;

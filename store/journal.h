@@ -40,7 +40,10 @@
     X(SUBSCRIBED, "subscribed")                                                                    \
     X(UNSUBSCRIBED, "unsubscribed")                                                                \
     X(TELEMETRY, "telemetry")                                                                      \
-    X(CLOCK_CHANGED, "clockChanged")
+    X(CLOCK_CHANGED, "clockChanged")                                                               \
+    X(FAULT_INJECTED, "faultInjected")                                                             \
+    X(RESET, "reset")                                                                              \
+    X(RESTORED, "restored")
 
 enum journal_event {
 #define JOURNAL_ENUMERATOR(enumerator, name) JOURNAL_##enumerator,
@@ -78,6 +81,9 @@ void journal_note(struct journal *journal, const struct journal_entry *entry);
 /* The group has ended: its entries become visible, or vanish. */
 void journal_publish(struct journal *journal);
 void journal_discard(struct journal *journal);
+
+/* Drops every entry; the ids go on. Nothing may be in the open group. */
+void journal_clear(struct journal *journal);
 
 /* The first visible entry with an id above `after`; NULL when there is none. Returns borrowed until
  * the journal is written to. */

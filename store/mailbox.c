@@ -39,18 +39,19 @@ static struct queue *queue_of(struct mailboxes *mailboxes, const struct identity
         &mailboxes->settings->device, &queue_owner, mailboxes);
 }
 
-/* A number that is in the log but has no queue yet. */
-static struct queue *make_queue(void *context, struct queues *queues, int64_t number)
+static void make_queues(struct mailboxes *mailboxes)
 {
-    (void)queues;
-    struct mailboxes *mailboxes = context;
     const struct identity *identity = NULL;
     while ((identity = identity_next(mailboxes->registry, identity))) {
-        if (identity->row == number) {
-            return queue_of(mailboxes, identity);
-        }
+        queue_of(mailboxes, identity);
     }
-    return NULL;
+}
+
+/* A number that is in the log but has no queue yet: then others may have none either. */
+static struct queue *make_queue(void *context, struct queues *queues, int64_t number)
+{
+    make_queues(context);
+    return queue_find(queues, number);
 }
 
 static void group_committed(void *owner)
@@ -85,10 +86,7 @@ struct mailboxes *mailboxes_open(struct database *database, struct queues *queue
         .feedback = feedback,
         .journal = journal,
         .settings = settings};
-    const struct identity *identity = NULL;
-    while ((identity = identity_next(registry, identity))) {
-        queue_of(mailboxes, identity);
-    }
+    make_queues(mailboxes);
     mailboxes->fresh_count = 0;
     queues_load(queues, make_queue, mailboxes);
     database_join(database, &member, mailboxes);

@@ -24,6 +24,7 @@ static const struct http_route routes[] = {
     {"GET", "/ca.pem", 0, control_ca},
     {"GET", "/control/v1/hub", 0, control_hub},
     {"PATCH", "/control/v1/hub", BODY_MAX, control_change_hub},
+    {"POST", "/control/v1/reset", BODY_MAX, control_reset},
     {"GET", "/control/v1/clock", 0, control_clock},
     {"PATCH", "/control/v1/clock", BODY_MAX, control_change_clock},
     {"POST", "/control/v1/clock/advance", BODY_MAX, control_clock_advance},
@@ -157,6 +158,7 @@ void control_turn_ended(struct control *control)
 void control_end_all(struct control *control)
 {
     waiters_dismiss(control);
+    upheaval_free(control);
     http_server_end_all(control->http);
 }
 
@@ -164,6 +166,7 @@ void control_free(struct control *control)
 {
     if (control) {
         waiters_dismiss(control);
+        upheaval_free(control);
         http_server_free(control->http);
         free(control);
     }

@@ -32,6 +32,10 @@ struct control_source {
     bool (*setting)(void *context, size_t index, struct control_setting *setting);
     /* An object in the shape of the config file. False: nothing has changed, `mistake` says why. */
     bool (*change_settings)(void *context, const struct json_t *object, char mistake[static 512]);
+    /* Settings that were changed are again what the hub began with. */
+    void (*undo_settings)(void *context);
+    /* Puts the devices that exist at start. False: it could not. */
+    bool (*seed)(void *context);
     void *context;
 };
 

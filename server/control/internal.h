@@ -8,12 +8,15 @@
 #include "server/control/control.h"
 
 struct waiter;
+struct upheaval;
 
 struct control {
     struct control_options options;
     struct hub *hub;
     struct http_server *http;
     struct waiter *waiters; /* wait.c */
+    struct upheaval *upheavals; /* upheaval.c */
+    struct loop_timer *upheaval_timer;
 };
 
 #define LIST_LIMIT_DEFAULT 100
@@ -109,6 +112,16 @@ const struct journal_entry *journal_filter_next(
 http_handler control_wait;
 void waiters_look(struct control *control);
 void waiters_dismiss(struct control *control);
+
+/* upheaval.c: what needs the hub for itself, done in order once nobody is connected */
+typedef enum hub_code upheaval_act(
+    struct control *control, void *item, struct hub_error *error); /* takes `item` */
+void upheaval_begin(
+    struct control *control, struct http_request *request, upheaval_act *act, void *item);
+void upheaval_free(struct control *control); /* refuses whoever waits */
+
+/* reset.c */
+http_handler control_reset;
 
 /* connections.c */
 http_handler control_connections, control_drop_connection;

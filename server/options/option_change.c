@@ -33,7 +33,22 @@ bool options_change(struct options *options, const struct json_t *object, char m
         free_given(changed.given);
         return false;
     }
-    free_given(options->given);
+    if (options->started) {
+        free_given(options->given);
+    } else {
+        changed.started = memory_allocate(sizeof *changed.started);
+        *changed.started = *options;
+    }
     *options = changed;
     return true;
+}
+
+void options_undo_changes(struct options *options)
+{
+    if (options->started) {
+        struct options *started = options->started;
+        free_given(options->given);
+        *options = *started;
+        free(started);
+    }
 }

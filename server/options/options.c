@@ -374,6 +374,7 @@ bool options_read(struct options *options, int argument_count, char *const *argu
 
 void options_release(struct options *options)
 {
+    options_undo_changes(options);
     for (size_t i = 0; i < option_row_count; i++) {
         option_clear(options, &option_rows[i]);
         free(options->given[i].text);

@@ -104,6 +104,7 @@ struct options {
     char *policy; /* of the verb connection-string; NULL: none given */
 
     struct option_given *given; /* by row: options.c */
+    struct options *started; /* before the first change at run time; NULL: there was none */
 };
 
 /* Reads the three sources. False: `mistake` holds one sentence without secrets, to be freed with
@@ -119,6 +120,9 @@ struct json_t;
 /* An object in the shape of the config file, of those settings that can change. False: none has
  * changed, and `mistake` holds one sentence. Whoever holds a copy of a value has to fetch it. */
 bool options_change(struct options *options, const struct json_t *object, char mistake[static 512]);
+
+/* Undoes all of that. */
+void options_undo_changes(struct options *options);
 
 /* ---- showing ---- */
 

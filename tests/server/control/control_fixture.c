@@ -10,7 +10,7 @@ struct sessions *sessions;
 struct control *control;
 struct options options;
 struct peer *peer;
-bool is_ready;
+bool is_ready, seed_fails;
 
 /* ---- what the process would tell ---- */
 
@@ -55,6 +55,23 @@ static bool change_settings(void *context, const struct json_t *object, char mis
     return true;
 }
 
+static void undo_settings(void *context)
+{
+    (void)context;
+    options_undo_changes(&options);
+    *hub_settings(small.hub) = options.hub;
+}
+
+static bool seed(void *context)
+{
+    (void)context;
+    if (!identity_find(hub_identities(small.hub), "d1")) {
+        small_hub_add(&small, "d1");
+    }
+    hub_end_turn(small.hub);
+    return !seed_fails;
+}
+
 static bool end_turn(void *context)
 {
     (void)context;
@@ -84,7 +101,9 @@ void begin(void)
             .ca_pem = tell_ca,
             .port = tell_port,
             .setting = tell_setting,
-            .change_settings = change_settings}};
+            .change_settings = change_settings,
+            .undo_settings = undo_settings,
+            .seed = seed}};
     control = control_create(&control_options);
     ck_assert_ptr_nonnull(control);
     peer = peer_create(&bench);

@@ -19,7 +19,7 @@ extern struct sessions *sessions;
 extern struct control *control;
 extern struct options options;
 extern struct peer *peer; /* who asks */
-extern bool is_ready;
+extern bool is_ready, seed_fails;
 
 void begin(void);
 void finish(void);
