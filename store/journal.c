@@ -117,6 +117,11 @@ const struct journal_entry *journal_next(const struct journal *journal, uint64_t
     return id < journal->published ? &journal->ring[id % journal->capacity]->entry : NULL;
 }
 
+uint64_t journal_last_id(const struct journal *journal)
+{
+    return journal->published - 1;
+}
+
 uint64_t journal_dropped(const struct journal *journal)
 {
     return journal->dropped;

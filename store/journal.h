@@ -89,6 +89,9 @@ void journal_clear(struct journal *journal);
  * the journal is written to. */
 const struct journal_entry *journal_next(const struct journal *journal, uint64_t after);
 
+/* Of the newest visible entry; 0: there was never one. */
+uint64_t journal_last_id(const struct journal *journal);
+
 /* How many were dropped for lack of room. */
 uint64_t journal_dropped(const struct journal *journal);
 

@@ -42,6 +42,9 @@ void http_connection_start(struct http_connection *connection);
 /* libmicrohttpd has closed its half: what it wrote is still brought out, for a while. */
 void http_connection_closed_inside(struct http_connection *connection);
 
+/* What is answered on it now and ends with its peer; NULL: nothing of the kind. */
+void http_connection_set_feed(struct http_connection *connection, struct http_feed *feed);
+
 void http_connection_set_client(struct http_connection *connection, void *client);
 void *http_connection_get_client(const struct http_connection *connection);
 

@@ -132,6 +132,27 @@ int http_response_status(const struct http_response *response);
 void http_response_free(
     struct http_response *response); /* of one that is not given; NULL is nothing */
 
+/* ---- feeds: answers whose body comes bit by bit, without an end of its own ---- */
+
+struct http_feed;
+
+struct http_feed_events {
+    /* The client takes up to `size` bytes: returns how many it got. 0: none now, http_feed_wake
+     * says when there are. */
+    size_t (*read)(void *context, char *out, size_t size);
+    /* The answer is over: the client is gone, or the feed was ended. The feed is gone too. */
+    void (*gone)(void *context);
+};
+
+/* An answer to that request, to be given by http_answer. `*feed` is borrowed until `gone`, which
+ * comes also when the answer was never sent. Returns owned. */
+struct http_response *http_response_feed(struct http_request *request, const char *type,
+    const struct http_feed_events *events, void *context, struct http_feed **feed);
+
+void http_feed_wake(struct http_feed *feed);
+/* Ends the body in good order, after what was read. */
+void http_feed_end(struct http_feed *feed);
+
 /* Takes the response. Once per request; the request is not to be used afterwards. */
 void http_answer(struct http_request *request, struct http_response *response);
 

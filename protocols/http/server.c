@@ -67,6 +67,11 @@ static void run_soon(void *context)
     }
 }
 
+void server_run_soon(struct http_server *server)
+{
+    run_soon(server);
+}
+
 /* ---- requests ---- */
 
 static void *target_known(void *context, const char *target, struct MHD_Connection *mhd)

@@ -42,6 +42,7 @@ static const struct http_route routes[] = {
     {"POST", "/control/v1/devices/{}/receive", BODY_MAX, control_receive},
     {"POST", "/control/v1/messages/{}/{}", BODY_MAX, control_settle},
     {"GET", "/control/v1/journal", 0, control_journal},
+    {"GET", "/control/v1/events", 0, control_events},
     {"GET", "/control/v1/wait", 0, control_wait},
     {"GET", "/control/v1/connections", 0, control_connections},
     {"DELETE", "/control/v1/connections/{}", 0, control_drop_connection},
@@ -153,11 +154,13 @@ void control_accept(struct control *control, struct stream *stream)
 void control_turn_ended(struct control *control)
 {
     waiters_look(control);
+    listeners_wake(control);
 }
 
 void control_end_all(struct control *control)
 {
     waiters_dismiss(control);
+    listeners_dismiss(control);
     upheaval_free(control);
     http_server_end_all(control->http);
 }
@@ -166,6 +169,7 @@ void control_free(struct control *control)
 {
     if (control) {
         waiters_dismiss(control);
+        listeners_dismiss(control);
         upheaval_free(control);
         http_server_free(control->http);
         free(control);

@@ -8,6 +8,7 @@
 #include "server/control/control.h"
 
 struct waiter;
+struct listener;
 struct upheaval;
 
 struct control {
@@ -15,6 +16,8 @@ struct control {
     struct hub *hub;
     struct http_server *http;
     struct waiter *waiters; /* wait.c */
+    struct listener *listeners; /* events.c */
+    struct loop_timer *heartbeat;
     struct upheaval *upheavals; /* upheaval.c */
     struct loop_timer *upheaval_timer;
 };
@@ -104,6 +107,8 @@ struct journal_filter {
 /* Reads device, messageId, event and after from the query. False: refused. */
 bool journal_filter_read(struct http_request *request, struct journal_filter *filter);
 
+bool journal_filter_fits(const struct journal_filter *filter, const struct journal_entry *entry);
+
 /* The first entry above `after` that fits; NULL: none. */
 const struct journal_entry *journal_filter_next(
     const struct journal *journal, const struct journal_filter *filter, uint64_t after);
@@ -112,6 +117,11 @@ const struct journal_entry *journal_filter_next(
 http_handler control_wait;
 void waiters_look(struct control *control);
 void waiters_dismiss(struct control *control);
+
+/* events.c */
+http_handler control_events;
+void listeners_wake(struct control *control);
+void listeners_dismiss(struct control *control);
 
 /* upheaval.c: what needs the hub for itself, done in order once nobody is connected */
 typedef enum hub_code upheaval_act(
