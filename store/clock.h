@@ -79,5 +79,6 @@ struct instant clock_machine_now(void);
 
 /* The machine's monotonic clock in milliseconds: heartbeats, keep-alives, measuring. */
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 
 #endif

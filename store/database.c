@@ -1,6 +1,7 @@
 #include "store/database.h"
 
 #include "store/checkpoint.h"
+#include "store/clock.h"
 #include "store/log.h"
 #include "store/memory.h"
 #include "store/schema.h"
@@ -413,13 +414,26 @@ static void bound_wal(struct database *database)
     }
 }
 
+static void note_time(struct database_counts *counts, int64_t us)
+{
+    static const int64_t bounds[] = COMMIT_BOUNDS;
+    size_t place = 0;
+    while (place < COMMIT_BOUND_COUNT && us > bounds[place]) {
+        place++;
+    }
+    counts->commits_by_time[place]++;
+    counts->commit_us += (uint64_t)us;
+}
+
 bool database_commit(struct database *database)
 {
     const struct hub_error *failure = NULL;
     struct hub_error reason;
     if (database->group_is_open) {
+        int64_t began_us = clock_monotonic_us();
         if (close_group(database)) {
             database->counts.commits++;
+            note_time(&database->counts, clock_monotonic_us() - began_us);
             bound_wal(database);
         } else {
             database->counts.failed_commits++;

@@ -87,11 +87,20 @@ void database_reload(struct database *database);
 /* Something waits for database_commit. */
 bool database_has_work(const struct database *database);
 
+/* Upper bounds of how long commits took, in microseconds; what is slower has a place of its own. */
+#define COMMIT_BOUNDS                                                                              \
+    {                                                                                              \
+        100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000              \
+    }
+#define COMMIT_BOUND_COUNT 12
+
 /* Counters since the start, for metrics. */
 struct database_counts {
     uint64_t commits;
     uint64_t failed_commits;
     uint64_t checkpoints;
+    uint64_t commits_by_time[COMMIT_BOUND_COUNT + 1]; /* those that succeeded */
+    uint64_t commit_us; /* all of them together */
 };
 struct database_counts database_get_counts(const struct database *database);
 

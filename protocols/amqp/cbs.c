@@ -219,6 +219,7 @@ static void note_failure(struct amqp_connection *connection, const struct cbs_re
     bool is_named = cbs_name_device(request->name, device);
     LOG(LOG_DEBUG, "AMQP-TOKEN-REFUSED", error->sentence,
         {"peer", stream_peer_address(connection->stream)}, {"device", is_named ? device : NULL});
+    hub_count_refusal(error->code);
     amqp_connection_note(connection, JOURNAL_AUTHENTICATION_FAILED, is_named ? device : NULL,
         hub_code_name(error->code));
 }

@@ -183,6 +183,7 @@ void answer_refusal(
     if (status == 401) {
         hub_refuse(&told, told.code, "Unauthorized");
     }
+    hub_count_refusal(told.code);
     format_tracking_id(&id, now, tracking_id, sizeof tracking_id);
     json_t *body = is_nested(request, told.code) ? layout_nested(&told, tracking_id, now)
                                                  : layout_flat(&told, tracking_id);

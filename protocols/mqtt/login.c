@@ -264,6 +264,7 @@ bool login_handle(
         code = authenticate(connection, &connect, device_id, &grant, &error);
     }
     if (code != HUB_OK) {
+        hub_count_refusal(code);
         note_failure(connection, device_id[0] ? device_id : NULL, error.sentence);
         refuse(connection, code_of_failure(connection, device_id, code), "authentication failed");
         return true;

@@ -21,6 +21,7 @@
 static const struct http_route routes[] = {
     {"GET", "/healthz", 0, control_healthz},
     {"GET", "/readyz", 0, control_readyz},
+    {"GET", "/metrics", 0, control_metrics},
     {"GET", "/ca.pem", 0, control_ca},
     {"GET", "/control/v1/hub", 0, control_hub},
     {"PATCH", "/control/v1/hub", BODY_MAX, control_change_hub},

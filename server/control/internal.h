@@ -82,6 +82,9 @@ json_t *shape_list(json_t *items, const char *next);
 http_handler control_healthz, control_readyz, control_ca, control_hub, control_change_hub,
     control_flush;
 
+/* metrics.c */
+http_handler control_metrics;
+
 /* clock.c */
 http_handler control_clock, control_change_clock, control_clock_advance, control_clock_set,
     control_clock_freeze, control_clock_resume;
