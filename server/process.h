@@ -70,6 +70,9 @@ void process_close_hub(struct process *process);
 /* The devices of the command line and the config file. */
 enum exit_code process_put_devices(struct process *process);
 
+/* The devices of the config file that the hub plays. */
+enum exit_code process_put_simulators(struct process *process);
+
 enum exit_code process_open_sessions(struct process *process);
 void process_close_sessions(struct process *process);
 

@@ -135,7 +135,8 @@ static void undo_settings(void *context)
 
 static bool seed(void *context)
 {
-    return process_put_devices(context) == EXIT_DONE;
+    return process_put_devices(context) == EXIT_DONE &&
+           process_put_simulators(context) == EXIT_DONE;
 }
 
 static struct control *create_control(struct process *process)

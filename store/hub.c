@@ -3,6 +3,7 @@
 #include "store/iso8601.h"
 #include "store/memory.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +20,9 @@ struct hub {
     struct hub_settings settings;
     struct instant now; /* of this turn, once it has begun */
     bool turn_has_begun;
+    struct deadlines timers;
+    hub_time_passed *passed;
+    void *passed_listener;
     hub_device_lost *lost;
     void *lost_listener;
 };
@@ -81,6 +85,7 @@ void hub_close(struct hub *hub)
     identity_registry_free(hub->registry);
     database_close(hub->database);
     journal_free(hub->journal);
+    deadlines_release(&hub->timers);
     free(hub);
 }
 
@@ -136,9 +141,33 @@ struct hub_settings *hub_settings(struct hub *hub)
 
 /* ---- the turn ---- */
 
+static struct instant next_timer_due(const struct hub *hub)
+{
+    const struct deadline *first = deadlines_first(&hub->timers);
+    return first ? first->at : INSTANT_NEVER;
+}
+
 struct instant hub_next_due(const struct hub *hub)
 {
-    return instant_min(queues_next_due(hub->queues), feedback_next_due(hub->feedback));
+    struct instant due =
+        instant_min(queues_next_due(hub->queues), feedback_next_due(hub->feedback));
+    return instant_min(due, next_timer_due(hub));
+}
+
+static void fire_next_timer(struct hub *hub, struct instant at)
+{
+    struct deadline *first = deadlines_first(&hub->timers);
+    struct hub_timer *timer =
+        (struct hub_timer *)((char *)first - offsetof(struct hub_timer, deadline));
+    deadlines_remove(&hub->timers, first);
+    timer->fire(timer->owner, at);
+}
+
+static void tell_time(const struct hub *hub, struct instant now)
+{
+    if (hub->passed) {
+        hub->passed(hub->passed_listener, now);
+    }
 }
 
 /* Lets everything up to `until` fall due, the earliest first. */
@@ -147,9 +176,12 @@ static void run_due(struct hub *hub, struct instant until)
     for (struct instant due; instant_compare(due = hub_next_due(hub), until) <= 0;) {
         if (instant_compare(queues_next_due(hub->queues), due) <= 0) {
             queues_run_next_due(hub->queues, due);
-        } else {
+        } else if (instant_compare(feedback_next_due(hub->feedback), due) <= 0) {
             feedback_run_due(hub->feedback, due);
+        } else {
+            fire_next_timer(hub, due);
         }
+        tell_time(hub, due);
     }
 }
 
@@ -169,8 +201,25 @@ bool hub_end_turn(struct hub *hub)
     return database_commit(hub->database);
 }
 
+void hub_timer_arm(struct hub *hub, struct hub_timer *timer, struct instant at)
+{
+    deadlines_set(&hub->timers, &timer->deadline, at);
+}
+
+void hub_timer_disarm(struct hub *hub, struct hub_timer *timer)
+{
+    deadlines_remove(&hub->timers, &timer->deadline);
+}
+
+void hub_listen_time(struct hub *hub, hub_time_passed *passed, void *listener)
+{
+    hub->passed = passed;
+    hub->passed_listener = listener;
+}
+
 void hub_advance(struct hub *hub, struct instant to)
 {
+    tell_time(hub, hub_now(hub));
     run_due(hub, to);
     clock_set(hub->clock, to);
     hub->now = to;

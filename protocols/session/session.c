@@ -20,6 +20,7 @@ struct sessions *sessions_open(struct hub *hub)
     sessions->hub = hub;
     queues_listen(hub_queues(hub), &queues_listener, sessions);
     hub_listen_devices(hub, device_lost, sessions);
+    hub_listen_time(hub, simulators_time_passed, sessions);
     return sessions;
 }
 
@@ -33,6 +34,8 @@ void sessions_close(struct sessions *sessions)
     }
     queues_listen(hub_queues(sessions->hub), NULL, NULL);
     hub_listen_devices(sessions->hub, NULL, NULL);
+    hub_listen_time(sessions->hub, NULL, NULL);
+    simulators_remove_all(sessions);
     free(sessions);
 }
 

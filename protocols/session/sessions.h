@@ -46,7 +46,14 @@ struct sessions {
     size_t count;
     uint64_t last_id;
     struct attended_device *attended;
+    struct simulator *simulators; /* by device id */
 };
+
+/* Implemented by simulator.c: something is deliverable, or time has passed in whose course it may
+ * have become so. */
+void simulators_ready(struct sessions *sessions, const struct queue *queue);
+void simulators_time_passed(void *listener, struct instant now);
+void simulators_remove_all(struct sessions *sessions);
 
 /* Implemented by consumer.c: the queue's side. */
 void consumers_ready(void *listener, struct queue *queue);

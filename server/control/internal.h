@@ -95,6 +95,11 @@ http_handler control_devices, control_put_device, control_get_device, control_de
 /* messages.c */
 http_handler control_messages, control_send, control_purge, control_receive, control_settle;
 
+/* simulators.c */
+http_handler control_put_simulator, control_get_simulator, control_delete_simulator;
+json_t *shape_simulator(
+    struct control *control, const char *device_id); /* null: it is not played; owned */
+
 /* journal.c */
 http_handler control_journal;
 

@@ -101,6 +101,7 @@ json_t *shape_device(struct control *control, const struct identity *identity)
     OPENSSL_cleanse(text, sizeof text);
     json_object_set_new(shape, "queue", queue);
     json_object_set_new(shape, "connections", connections_of(control, id));
+    json_object_set_new(shape, "simulator", shape_simulator(control, id));
     json_decref(registered);
     return shape;
 }

@@ -31,7 +31,7 @@ static bool is_section(const char *key)
 }
 
 /* The JSON value as the text of a flag; NULL: it has the wrong type. */
-static const char *text_of(
+static const char *text_for(
     const struct option_row *row, const json_t *value, char number[NUMBER_SIZE])
 {
     bool is_number = row->type == OPTION_PORT || row->type == OPTION_COUNT;
@@ -49,7 +49,7 @@ static bool take_scalar(struct options *options, const struct option_row *row, c
     struct option_origin origin, char mistake[static 512])
 {
     char number[NUMBER_SIZE];
-    const char *text = text_of(row, value, number);
+    const char *text = text_for(row, value, number);
     if (text) {
         return option_take(options, row, text, origin, mistake);
     }

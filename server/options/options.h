@@ -11,6 +11,7 @@
 #ifndef DEVICEBOUND_SERVER_OPTIONS_OPTIONS_H
 #define DEVICEBOUND_SERVER_OPTIONS_OPTIONS_H
 
+#include "protocols/session/simulator.h"
 #include "store/database.h"
 #include "store/identity.h"
 #include "store/log.h"
@@ -42,6 +43,7 @@ struct text_list {
 struct seed_device {
     struct identity_draft draft;
     bool has_status, has_authentication, has_key;
+    struct simulator_rule simulator; /* `count` 0: it is not played */
 };
 
 struct seed_list {
