@@ -346,9 +346,19 @@ void http_connection_set_client(struct http_connection *connection, void *client
     connection->client = client;
 }
 
-void *http_connection_get_client(const struct http_connection *connection)
+void *http_connection_owner(const struct http_connection *connection)
+{
+    return connection->pump->owner;
+}
+
+void *http_connection_client(const struct http_connection *connection)
 {
     return connection->client;
+}
+
+void http_connection_cut(struct http_connection *connection, bool reset)
+{
+    finish(connection, reset);
 }
 
 void http_connection_end(struct http_connection *connection, bool reset)

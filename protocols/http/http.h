@@ -79,6 +79,9 @@ size_t http_server_count(const struct http_server *server); /* of connections */
 
 /* Ends the connection: at once with a TCP reset, or after the answer to the current request. */
 void http_connection_end(struct http_connection *connection, bool reset);
+/* The context of its server, and what `connected` returned. */
+void *http_connection_context(const struct http_connection *connection);
+void *http_connection_client(const struct http_connection *connection);
 const struct stream *http_connection_stream(const struct http_connection *connection);
 
 /* ---- requests; all results are borrowed until the answer ---- */
@@ -117,6 +120,17 @@ void *http_request_client(const struct http_request *request);
 
 /* For the peer's address and certificate; NULL: the client is gone. */
 const struct stream *http_request_stream(const struct http_request *request);
+
+/* What its handler wants to remember of it, 0 at first. */
+void http_request_set_mark(struct http_request *request, unsigned mark);
+unsigned http_request_mark(const struct http_request *request);
+
+/* Instead of an answer now: hands the request to `admit` and its handler once more. */
+void http_request_repeat(struct http_request *request);
+
+/* Instead of an answer: ends the connection, with a TCP reset or in order. Once per request, as
+ * http_answer. */
+void http_request_abort(struct http_request *request, bool reset);
 
 /* ---- responses ---- */
 

@@ -37,6 +37,7 @@ struct http_request {
     size_t body_length, body_room;
     size_t body_dropped; /* bytes beyond the bound */
     struct http_response *answer;
+    unsigned mark; /* its handler's */
 };
 
 /* Copies the target. Returns owned. */

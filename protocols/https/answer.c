@@ -1,6 +1,7 @@
 #include "protocols/https/answer.h"
 
 #include "protocols/http/uri.h"
+#include "protocols/https/fault.h"
 #include "store/iso8601.h"
 #include "store/lock_token.h"
 #include "store/log.h"
@@ -81,6 +82,8 @@ static void group_ended(void *owner, void *item, const struct hub_error *failure
     if (failure) {
         http_response_free(waiting->response);
         answer_refusal(owner, waiting->request, failure);
+    } else if (fault_takes_answer(waiting->request)) {
+        http_response_free(waiting->response);
     } else {
         struct request_id id = make_request_id();
         give(waiting->request, waiting->response, &id);

@@ -5,6 +5,7 @@
  * the one of Azure/azure-iot-sdk-node (device/transport/http).
  */
 #include "protocols/https/access.h"
+#include "protocols/https/fault.h"
 #include "protocols/https/handlers.h"
 
 #include <openssl/evp.h>
@@ -93,6 +94,9 @@ void telemetry_send(void *context, struct http_request *request)
     long count = is_batch(request) ? count_batch(request, &error) : 1;
     if (count < 0) {
         answer_refusal(server, request, &error);
+        return;
+    }
+    if (!fault_passes(server, request, FAULT_SEND, http_request_parameter(request, 0))) {
         return;
     }
     for (long i = 0; i < count; i++) {

@@ -36,6 +36,7 @@ void sessions_close(struct sessions *sessions)
     hub_listen_devices(sessions->hub, NULL, NULL);
     hub_listen_time(sessions->hub, NULL, NULL);
     simulators_remove_all(sessions);
+    faults_free(sessions);
     free(sessions);
 }
 

@@ -32,6 +32,7 @@ struct connection {
     char *identity, *client_version, *address;
     struct instant since;
     size_t in_flight;
+    bool fault_was_asked; /* for its beginning */
     connection_ended *ended;
     void (*clock_moved)(void *owner); /* NULL: does not mind */
     void *owner;
@@ -47,6 +48,7 @@ struct sessions {
     uint64_t last_id;
     struct attended_device *attended;
     struct simulator *simulators; /* by device id */
+    struct faults *faults; /* NULL: there was never one */
 };
 
 /* Implemented by simulator.c: something is deliverable, or time has passed in whose course it may
@@ -54,6 +56,9 @@ struct sessions {
 void simulators_ready(struct sessions *sessions, const struct queue *queue);
 void simulators_time_passed(void *listener, struct instant now);
 void simulators_remove_all(struct sessions *sessions);
+
+/* Implemented by fault.c. */
+void faults_free(struct sessions *sessions);
 
 /* Implemented by consumer.c: the queue's side. */
 void consumers_ready(void *listener, struct queue *queue);

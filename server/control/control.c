@@ -50,6 +50,9 @@ static const struct http_route routes[] = {
     {"GET", "/control/v1/wait", 0, control_wait},
     {"GET", "/control/v1/connections", 0, control_connections},
     {"DELETE", "/control/v1/connections/{}", 0, control_drop_connection},
+    {"GET", "/control/v1/faults", 0, control_faults},
+    {"POST", "/control/v1/faults", BODY_MAX, control_add_fault},
+    {"DELETE", "/control/v1/faults/{}", 0, control_delete_fault},
     {NULL, NULL, 0, NULL},
 };
 

@@ -138,6 +138,9 @@ void upheaval_begin(
     struct control *control, struct http_request *request, upheaval_act *act, void *item);
 void upheaval_free(struct control *control); /* refuses whoever waits */
 
+/* faults.c */
+http_handler control_faults, control_add_fault, control_delete_fault;
+
 /* reset.c */
 http_handler control_reset;
 

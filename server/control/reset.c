@@ -1,6 +1,7 @@
 /*
  * Back to the seed.
  */
+#include "protocols/session/fault.h"
 #include "server/control/internal.h"
 #include "store/memory.h"
 
@@ -42,6 +43,7 @@ static enum hub_code reset(struct control *control, void *item, struct hub_error
     if (code != HUB_OK) {
         return code;
     }
+    fault_remove_all(control->options.sessions);
     if (!keep.settings) {
         source->undo_settings(source->context);
     }

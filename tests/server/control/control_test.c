@@ -53,7 +53,7 @@ START_TEST(test_what_is_not_there_is_a_problem)
 {
     begin();
     check_refused(404, "GET", "/", NULL, "nothing");
-    check_refused(404, "GET", V1 "/faults", NULL, "nothing");
+    check_refused(404, "GET", V1 "/fault", NULL, "nothing");
     check_refused(405, "PUT", V1 "/clock", NULL, "GET");
     char long_body[5001];
     memset(long_body, ' ', 5000);
