@@ -34,7 +34,7 @@ bool access_admit(void *context, struct http_request *request)
                !is_known_version(version)) {
         hub_refuse(&error, HUB_INVALID_PROTOCOL_VERSION, NULL);
     } else {
-        return fault_passes(server, request, FAULT_CONNECT, NULL);
+        return https_fault_passes(server, request, FAULT_CONNECT, NULL);
     }
     answer_refusal(server, request, &error);
     return false;
@@ -121,7 +121,7 @@ bool access_service(
 {
     struct auth_grant grant;
     struct hub_error error;
-    if (!fault_passes(server, request, FAULT_AUTHENTICATE, NULL)) {
+    if (!https_fault_passes(server, request, FAULT_AUTHENTICATE, NULL)) {
         return false;
     }
     if (read_service(server, request, permission, &grant, &error) != HUB_OK) {
@@ -166,7 +166,7 @@ bool access_device(struct https_server *server, struct http_request *request)
 {
     struct hub_error error;
     const char *device_id = http_request_parameter(request, 0);
-    if (!fault_passes(server, request, FAULT_AUTHENTICATE, device_id)) {
+    if (!https_fault_passes(server, request, FAULT_AUTHENTICATE, device_id)) {
         return false;
     }
     if (read_device(server, request, device_id, &error) != HUB_OK) {

@@ -82,7 +82,7 @@ static void group_ended(void *owner, void *item, const struct hub_error *failure
     if (failure) {
         http_response_free(waiting->response);
         answer_refusal(owner, waiting->request, failure);
-    } else if (fault_takes_answer(waiting->request)) {
+    } else if (https_fault_takes_answer(waiting->request)) {
         http_response_free(waiting->response);
     } else {
         struct request_id id = make_request_id();

@@ -47,7 +47,7 @@ void device_receive(void *context, struct http_request *request)
     struct queue *queue = mailbox_of(hub_mailboxes(hub), device_id);
     hub_now(hub);
     if (queue && queue_has_ready(queue) &&
-        !fault_passes(server, request, FAULT_DELIVER, device_id)) {
+        !https_fault_passes(server, request, FAULT_DELIVER, device_id)) {
         return;
     }
     struct actor actor = access_actor(request);
@@ -60,7 +60,7 @@ void device_receive(void *context, struct http_request *request)
     } else {
         answer_committed(server, request, message_write(&delivery));
         message_release(delivery.message);
-        if (fault_duplicates(request)) {
+        if (https_fault_duplicates(request)) {
             /* In the same group: the next to ask gets it again. */
             queue_settle(queue, &delivery.lock_token, SETTLE_RELEASE, &actor, hub_now(hub), NULL);
         }
@@ -76,14 +76,14 @@ static void settle(
     struct hub_error error;
     enum hub_code code;
     const char *device_id = http_request_parameter(request, 0);
-    if (!fault_passes(server, request, FAULT_SETTLE, device_id)) {
+    if (!https_fault_passes(server, request, FAULT_SETTLE, device_id)) {
         return;
     }
     struct actor actor = access_actor(request);
     if (!lock_token_parse(text_of(http_request_parameter(request, 1)), &token)) {
         code = hub_refuse(&error, HUB_DEVICE_MESSAGE_LOCK_LOST, NULL);
     } else {
-        if (fault_expires_lock(request)) {
+        if (https_fault_expires_lock(request)) {
             mailbox_settle(hub_mailboxes(hub), device_id, &token, SETTLE_RELEASE, &actor,
                 hub_now(hub), &error);
         }

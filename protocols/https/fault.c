@@ -58,7 +58,7 @@ static void hold(struct https_server *server, struct http_request *request, stru
     DL_APPEND(server->held, held);
 }
 
-void faults_release(struct https_server *server, const struct connection *connection)
+void https_faults_release(struct https_server *server, const struct connection *connection)
 {
     struct held_request *held, *next;
     DL_FOREACH_SAFE (server->held, held, next) {
@@ -70,7 +70,7 @@ void faults_release(struct https_server *server, const struct connection *connec
 
 /* ---- asking ---- */
 
-bool fault_passes(struct https_server *server, struct http_request *request,
+bool https_fault_passes(struct https_server *server, struct http_request *request,
     enum fault_operation operation, const char *device_id)
 {
     if (is_marked(request, MARK_OPERATION << operation)) {
@@ -109,17 +109,17 @@ bool fault_passes(struct https_server *server, struct http_request *request,
     return true;
 }
 
-bool fault_expires_lock(const struct http_request *request)
+bool https_fault_expires_lock(const struct http_request *request)
 {
     return is_marked(request, MARK_EXPIRE_LOCK);
 }
 
-bool fault_duplicates(const struct http_request *request)
+bool https_fault_duplicates(const struct http_request *request)
 {
     return is_marked(request, MARK_DUPLICATE);
 }
 
-bool fault_takes_answer(struct http_request *request)
+bool https_fault_takes_answer(struct http_request *request)
 {
     if (!is_marked(request, MARK_RESET_AFTER | MARK_CLOSE_AFTER)) {
         return false;

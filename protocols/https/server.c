@@ -69,7 +69,7 @@ static void session_ended(void *owner, enum session_end end)
 {
     struct connection *connection = http_connection_client(owner);
     struct https_server *server = http_connection_context(owner);
-    faults_release(server, connection);
+    https_faults_release(server, connection);
     http_connection_end(owner, end == END_RESET);
 }
 
@@ -118,7 +118,7 @@ void https_server_accept(struct https_server *server, struct stream *stream)
 void https_server_free(struct https_server *server)
 {
     if (server) {
-        faults_release(server, NULL);
+        https_faults_release(server, NULL);
         http_server_free(server->http);
         free(server);
     }

@@ -51,7 +51,7 @@ static void send(struct https_server *server, struct http_request *request, cons
     if (code == HUB_OK && !device_id) {
         code = find_addressee(server, message, &device_id, &error);
     }
-    if (code == HUB_OK && !fault_passes(server, request, FAULT_SEND, device_id)) {
+    if (code == HUB_OK && !https_fault_passes(server, request, FAULT_SEND, device_id)) {
         message_release(message);
         return;
     }
@@ -89,13 +89,13 @@ void feedback_receive(void *context, struct http_request *request)
     struct actor actor = access_actor(request);
     struct instant now = hub_now(hub);
     struct queue *queue = feedback_queue(hub_feedback(hub));
-    if (queue_has_ready(queue) && !fault_passes(server, request, FAULT_FEEDBACK, NULL)) {
+    if (queue_has_ready(queue) && !https_fault_passes(server, request, FAULT_FEEDBACK, NULL)) {
         return;
     }
     if (queue_lock_next(queue, NULL, &actor, now, &delivery)) {
         answer_committed(server, request, message_write_feedback(&delivery));
         message_release(delivery.message);
-        if (fault_duplicates(request)) {
+        if (https_fault_duplicates(request)) {
             queue_settle(queue, &delivery.lock_token, SETTLE_RELEASE, &actor, now, NULL);
         }
     } else {
@@ -113,7 +113,7 @@ static void settle(void *context, struct http_request *request, enum queue_settl
     if (!access_service(server, request, PERMISSION_SERVICE_CONNECT)) {
         return;
     }
-    if (!fault_passes(server, request, FAULT_SETTLE, NULL)) {
+    if (!https_fault_passes(server, request, FAULT_SETTLE, NULL)) {
         return;
     }
     struct queue *queue = feedback_queue(hub_feedback(hub));
@@ -121,7 +121,7 @@ static void settle(void *context, struct http_request *request, enum queue_settl
     if (!lock_token_parse(text_of(http_request_parameter(request, 0)), &token)) {
         code = hub_refuse(&error, HUB_DEVICE_MESSAGE_LOCK_LOST, NULL);
     } else {
-        if (fault_expires_lock(request)) {
+        if (https_fault_expires_lock(request)) {
             queue_settle(queue, &token, SETTLE_RELEASE, &actor, hub_now(hub), &error);
         }
         code = queue_settle(queue, &token, settlement, &actor, hub_now(hub), &error);

@@ -96,7 +96,7 @@ void telemetry_send(void *context, struct http_request *request)
         answer_refusal(server, request, &error);
         return;
     }
-    if (!fault_passes(server, request, FAULT_SEND, http_request_parameter(request, 0))) {
+    if (!https_fault_passes(server, request, FAULT_SEND, http_request_parameter(request, 0))) {
         return;
     }
     for (long i = 0; i < count; i++) {

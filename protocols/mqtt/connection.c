@@ -97,7 +97,9 @@ static void said(void *owner, void *item, const struct hub_error *failure)
     if (failure) {
         mqtt_connection_end(connection, MQTT_END_CLOSE, failure->sentence);
     } else {
-        mqtt_connection_write(connection, reply->bytes, reply->length);
+        if (reply->length > 0) {
+            mqtt_connection_write(connection, reply->bytes, reply->length);
+        }
         if (reply->then) {
             reply->then(connection);
         }
@@ -111,7 +113,9 @@ void mqtt_connection_say(struct mqtt_connection *connection, const uint8_t *byte
     struct mqtt_reply *reply = memory_allocate(sizeof *reply + length);
     reply->then = then;
     reply->length = length;
-    memcpy(reply->bytes, bytes, length);
+    if (length > 0) {
+        memcpy(reply->bytes, bytes, length);
+    }
     if (connection->first_reply) {
         connection->last_reply->next = reply;
     } else {
@@ -178,9 +182,8 @@ static void end_violation(struct mqtt_connection *connection, const char *clause
     mqtt_connection_end(connection, MQTT_END_CLOSE, reason);
 }
 
-static void handle(struct mqtt_connection *connection, const struct packet *packet)
+void mqtt_connection_handle(struct mqtt_connection *connection, const struct packet *packet)
 {
-    trace(connection, "in", (uint8_t)(packet->type << 4 | packet->flags), packet->length);
     packet_handler *handler = handlers[connection->state][packet->type];
     const char *clause = NULL;
     if (!handler) {
@@ -189,6 +192,13 @@ static void handle(struct mqtt_connection *connection, const struct packet *pack
         end_violation(connection, clause);
     }
     mqtt_connection_rest(connection);
+}
+
+static void handle(struct mqtt_connection *connection, const struct packet *packet)
+{
+    trace(connection, "in", (uint8_t)(packet->type << 4 | packet->flags), packet->length);
+    connection->asked = 0;
+    mqtt_connection_handle(connection, packet);
 }
 
 /* A peer that asks and does not listen. */
@@ -201,7 +211,8 @@ static bool output_is_beyond_bounds(const struct mqtt_connection *connection)
 
 static bool is_reading(const struct mqtt_connection *connection)
 {
-    return connection->state == MQTT_AWAITING_CONNECT || connection->state == MQTT_OPEN;
+    return !connection->is_held &&
+           (connection->state == MQTT_AWAITING_CONNECT || connection->state == MQTT_OPEN);
 }
 
 void mqtt_connection_read(struct mqtt_connection *connection)
@@ -288,7 +299,7 @@ static void silent(void *context)
 
 void mqtt_connection_rest(struct mqtt_connection *connection)
 {
-    if (connection->state != MQTT_CLOSED) {
+    if (connection->state != MQTT_CLOSED && !connection->is_held) {
         loop_timer_arm(connection->silence, connection->silence_ms);
     }
 }
@@ -345,6 +356,7 @@ void mqtt_connection_end(struct mqtt_connection *connection, enum mqtt_end how, 
     }
     mqtt_connection_move(connection, MQTT_CLOSED);
     leave_rooms(connection, reason);
+    mqtt_fault_let_go(connection);
     loop_timer_free(connection->silence);
     loop_timer_free(connection->token);
     if (how == MQTT_END_RESET) {

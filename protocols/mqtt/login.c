@@ -104,7 +104,9 @@ static enum connack_code code_of_failure(
     if (code == HUB_DEVICE_NOT_FOUND && identity && !identity->is.enabled) {
         return (enum connack_code)connection->server->options.disabled_device_code;
     }
-    bool is_ours = code == HUB_SERVER_ERROR || code == HUB_SERVICE_UNAVAILABLE;
+    int status = hub_code_http_status(code);
+    bool is_ours = status >= 500 || code == HUB_THROTTLING_EXCEPTION ||
+                   code == HUB_IOT_HUB_QUOTA_EXCEEDED || code == HUB_IOT_HUB_SUSPENDED;
     return is_ours ? CONNACK_UNAVAILABLE : CONNACK_NOT_AUTHORIZED;
 }
 
@@ -256,6 +258,17 @@ bool login_handle(
     struct hub_error error;
     struct auth_grant grant = {0};
     enum hub_code code = identify(connection, &connect, device_id, &error);
+    const char *named = code == HUB_OK ? device_id : NULL;
+    struct fault fault;
+    if (!mqtt_fault_passes(connection, FAULT_CONNECT, named, packet, &fault) ||
+        (fault.action == FAULT_NONE &&
+            !mqtt_fault_passes(connection, FAULT_AUTHENTICATE, named, packet, &fault))) {
+        return true;
+    }
+    if (code == HUB_OK && fault.action == FAULT_ERROR) {
+        code = fault.error.code;
+        error = fault.error;
+    }
     if (code == HUB_OK && connect.has_will && !take_will(connection, &connect, device_id)) {
         *clause = "will topic";
         return false;
