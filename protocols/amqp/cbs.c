@@ -1,5 +1,6 @@
 #include "protocols/amqp/cbs.h"
 
+#include "protocols/amqp/fault.h"
 #include "protocols/amqp/link.h"
 #include "protocols/amqp/reply.h"
 #include "store/log.h"
@@ -233,7 +234,15 @@ static void receive(
     struct hub_error error;
     enum hub_code code = cbs_request_read(bytes, length, &request, &error);
     if (code == HUB_OK && request.operation == CBS_PUT_TOKEN) {
-        code = put_token(connection, &request, &error);
+        const struct amqp_held work = {HELD_RECEIVE, NULL, link, delivery, bytes, length};
+        char device[DEVICE_ID_MAX + 1];
+        struct fault fault;
+        if (!amqp_fault_passes(connection, FAULT_AUTHENTICATE,
+                cbs_name_device(request.name, device) ? device : NULL, &work, &fault)) {
+            return;
+        }
+        error = fault.error;
+        code = fault.action == FAULT_ERROR ? error.code : put_token(connection, &request, &error);
     }
     if (code != HUB_OK) {
         note_failure(connection, &request, &error);

@@ -1,5 +1,6 @@
 #include "protocols/amqp/connection.h"
 
+#include "protocols/amqp/fault.h"
 #include "protocols/amqp/link.h"
 #include "protocols/amqp/refusal.h"
 #include "protocols/amqp/reply.h"
@@ -162,6 +163,8 @@ static void destroy(struct amqp_connection *connection)
         connection->session, connection->reason ? connection->reason : "connection lost");
     loop_timer_free(connection->timer);
     loop_timer_free(connection->flush);
+    amqp_fault_let_go(connection, NULL);
+    loop_timer_free(connection->held_timer);
     pn_connection_driver_destroy(&connection->driver);
     frame_guard_release(&connection->guard);
     replies_free(&connection->replies);
@@ -440,9 +443,27 @@ static bool feed(struct amqp_connection *connection)
 
 /* ---- Proton's events ---- */
 
-static void remote_open(struct amqp_connection *connection)
+/* Who has come by PLAIN has shown who it is; others do so later. */
+static bool faults_pass(struct amqp_connection *connection, struct fault *fault)
+{
+    const struct amqp_held work = {.kind = HELD_OPEN};
+    const char *device_id = connection->sasl_device[0] ? connection->sasl_device : NULL;
+    return amqp_fault_passes(connection, FAULT_CONNECT, device_id, &work, fault) &&
+           (connection->tokens.count == 0 || fault->action != FAULT_NONE ||
+               amqp_fault_passes(connection, FAULT_AUTHENTICATE, device_id, &work, fault));
+}
+
+void amqp_connection_remote_open(struct amqp_connection *connection)
 {
     pn_connection_t *wire = connection->driver.connection;
+    struct fault fault;
+    if (!faults_pass(connection, &fault)) {
+        return;
+    }
+    if (fault.action == FAULT_ERROR) {
+        amqp_connection_close(connection, &fault.error, NULL);
+        return;
+    }
     if (pn_connection_state(wire) & PN_LOCAL_UNINIT) {
         pn_connection_set_container(wire, connection->server->container_id);
         pn_connection_set_hostname(wire, "localhost");
@@ -486,7 +507,7 @@ static void dispatch_while_serving(struct amqp_connection *connection, pn_event_
 {
     switch (pn_event_type(event)) {
     case PN_CONNECTION_REMOTE_OPEN:
-        remote_open(connection);
+        amqp_connection_remote_open(connection);
         break;
     case PN_SESSION_REMOTE_OPEN:
         session_open(connection, pn_event_session(event));
@@ -538,7 +559,7 @@ static void dispatch(struct amqp_connection *connection, pn_event_t *event)
 static void dispatch_all(struct amqp_connection *connection)
 {
     pn_event_t *event;
-    while (connection->state != CONNECTION_GONE &&
+    while (connection->state != CONNECTION_GONE && !amqp_connection_is_held(connection) &&
            (event = pn_connection_driver_next_event(&connection->driver))) {
         dispatch(connection, event);
     }
@@ -552,6 +573,7 @@ static void run(struct amqp_connection *connection)
 {
     dispatch_all(connection);
     while (connection->state != CONNECTION_GONE && !stream_output_is_full(connection->stream) &&
+           !amqp_connection_is_held(connection) &&
            !pn_connection_driver_read_closed(&connection->driver) && feed(connection)) {
         dispatch_all(connection);
         amqp_connection_drain(connection);
@@ -604,16 +626,28 @@ static void timer_fired(void *owner)
     run(connection);
 }
 
+static void delay_is_over(void *owner)
+{
+    struct amqp_connection *connection = owner;
+    amqp_fault_repeat(connection);
+    run(connection);
+}
+
 /* ---- the operator's side ---- */
+
+void amqp_connection_drop(struct amqp_connection *connection, const char *reason)
+{
+    connection->reset = true;
+    move(connection, CONNECTION_GONE, reason);
+    amqp_connection_flush_soon(connection);
+}
 
 static void ended_by_session(void *owner, enum session_end end)
 {
     struct amqp_connection *connection = owner;
     struct hub_error error;
     if (end == END_RESET) {
-        connection->reset = true;
-        move(connection, CONNECTION_GONE, session_end_name(end));
-        amqp_connection_flush_soon(connection);
+        amqp_connection_drop(connection, session_end_name(end));
         return;
     }
     connection->reason = session_end_name(end);
@@ -659,6 +693,7 @@ static bool plain(void *owner, struct text user, struct text password)
         return false;
     }
     connection_set_identity(connection->session, device[0] ? device : grant.policy);
+    memcpy(connection->sasl_device, device, sizeof(device));
     return true;
 }
 
@@ -697,6 +732,7 @@ void amqp_connection_open(struct amqp_server *server, struct stream *stream)
     connection_listen_clock(connection->session, clock_moved);
     connection->timer = loop_timer_create(server->context.loop, timer_fired, connection);
     connection->flush = loop_timer_create(server->context.loop, flush_now, connection);
+    connection->held_timer = loop_timer_create(server->context.loop, delay_is_over, connection);
     frame_guard_init(&connection->guard);
     prepare_driver(connection);
     DL_APPEND(server->connections, connection);

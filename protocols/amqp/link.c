@@ -1,5 +1,6 @@
 #include "protocols/amqp/link.h"
 
+#include "protocols/amqp/fault.h"
 #include "protocols/amqp/message_codec.h"
 #include "protocols/amqp/refusal.h"
 #include "protocols/amqp/reply.h"
@@ -211,6 +212,18 @@ void amqp_link_attach(struct amqp_connection *connection, pn_link_t *wire)
         refuse(wire, &error, code == HUB_INVALID_OPERATION ? "amqp:not-implemented" : NULL);
         return;
     }
+    if (kind->right != LINK_FOR_ALL) {
+        const struct amqp_held work = {.kind = HELD_ATTACH, .wire = wire};
+        struct fault fault;
+        if (!amqp_fault_passes(connection, FAULT_ATTACH,
+                address.device.raw[0] ? device_of(connection, &address) : NULL, &work, &fault)) {
+            return;
+        }
+        if (fault.action == FAULT_ERROR) {
+            refuse(wire, &fault.error, NULL);
+            return;
+        }
+    }
     struct amqp_link *link = memory_allocate(sizeof(*link));
     link->connection = connection;
     link->wire = wire;
@@ -235,6 +248,7 @@ void amqp_link_release(struct amqp_link *link)
         link->kind->close(link);
     }
     database_forget(amqp_database(connection), link);
+    amqp_fault_let_go(connection, link);
     replies_free(&link->waiting);
     DL_DELETE(connection->links, link);
     pn_link_set_context(link->wire, NULL);
@@ -357,11 +371,12 @@ static void read_whole(struct amqp_link *link, pn_delivery_t *delivery, size_t s
 }
 
 /* Reads what is complete, in order. Links that end on the way are gone. */
-static void receive(pn_link_t *wire)
+void amqp_link_receive(struct amqp_connection *connection, pn_link_t *wire)
 {
     for (pn_delivery_t *delivery; (delivery = pn_link_current(wire));) {
         struct amqp_link *link = pn_link_get_context(wire);
-        if (!link) {
+        if (!link || connection->state != CONNECTION_SERVING ||
+            amqp_connection_is_held(connection)) {
             return;
         }
         size_t size = pn_delivery_pending(delivery);
@@ -399,7 +414,7 @@ void amqp_link_delivery(struct amqp_connection *connection, pn_delivery_t *deliv
     struct amqp_link *link = pn_link_get_context(wire);
     if (peer_sends(wire)) {
         if (link) {
-            receive(wire);
+            amqp_link_receive(connection, wire);
         } else {
             drop_stray(connection, wire);
         }

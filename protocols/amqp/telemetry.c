@@ -4,15 +4,27 @@
  *
  * Source: learn.microsoft.com, "Send device-to-cloud messages".
  */
-#include "protocols/amqp/link.h"
+#include "protocols/amqp/fault.h"
 
 static void receive(
     struct amqp_link *link, pn_delivery_t *delivery, const uint8_t *bytes, size_t length)
 {
-    (void)bytes;
-    (void)length;
+    const struct amqp_held work = {HELD_RECEIVE, NULL, link, delivery, bytes, length};
+    struct fault fault;
+    if (!amqp_fault_passes(link->connection, FAULT_SEND, link->device_id, &work, &fault)) {
+        return;
+    }
+    if (fault.action == FAULT_ERROR) {
+        amqp_link_answer(link, delivery, &fault.error, NULL);
+        return;
+    }
     amqp_connection_note(link->connection, JOURNAL_TELEMETRY, link->device_id, NULL);
-    amqp_link_answer(link, delivery, NULL, NULL);
+    amqp_fault_await(link, delivery, &fault);
+}
+
+static void answer(struct amqp_link *link, pn_delivery_t *delivery, const struct hub_error *failure)
+{
+    amqp_link_answer(link, delivery, failure, NULL);
 }
 
 const struct amqp_link_kind telemetry_kind = {
@@ -20,4 +32,5 @@ const struct amqp_link_kind telemetry_kind = {
     .right = LINK_FOR_DEVICES,
     .message_max = AMQP_MESSAGE_MAX,
     .receive = receive,
+    .answer = answer,
 };
