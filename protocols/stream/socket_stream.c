@@ -223,6 +223,7 @@ static void watch_input(struct socket_stream *self)
 static void on_read(struct bufferevent *buffers, void *context)
 {
     struct socket_stream *self = context;
+    loop_count(self->streams->loop);
     size_t unread = evbuffer_get_length(bufferevent_get_input(buffers));
     if (unread >= STREAM_INPUT_MAX) {
         self->input_is_full = true;

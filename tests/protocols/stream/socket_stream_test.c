@@ -380,6 +380,23 @@ START_TEST(test_a_peer_that_does_not_read_is_not_read_either)
 }
 END_TEST
 
+static void own_again(struct stream *stream)
+{
+    stream_set_owner(stream, &events, &owner.stream); /* which tells of the input once more */
+}
+
+START_TEST(test_a_turn_ends_however_much_there_is_to_tell)
+{
+    begin(_i);
+    owner.on_readable = own_again;
+    tcp_peer_send(peer, much, 1);
+    run(is_readable, PATIENCE_MS);
+    ck_assert(!is_late);
+    ck_assert_int_le(owner.readable, LOOP_CALLBACKS_MAX);
+    finish();
+}
+END_TEST
+
 /* ---- our end ---- */
 
 START_TEST(test_a_close_sends_what_is_written_and_ends_in_order)
@@ -683,6 +700,7 @@ int main(void)
         test_a_new_owner_is_told_what_waits, test_unread_input_is_bounded_and_costs_no_time,
         test_a_peer_that_does_not_read_costs_no_time,
         test_a_peer_that_does_not_read_is_not_read_either,
+        test_a_turn_ends_however_much_there_is_to_tell,
         test_a_close_sends_what_is_written_and_ends_in_order,
         test_what_still_comes_after_a_close_does_not_cut_the_last_bytes,
         test_a_peer_that_never_ends_is_left_after_its_time,
