@@ -56,6 +56,7 @@ struct queues {
     int64_t last_row;
     size_t kept_bytes;
     struct queue_totals totals;
+    struct queue_totals committed; /* what is taken back to after a failed group */
 };
 
 /* Into the list, the tokens and the deadlines of its state; and out of them. */
