@@ -219,6 +219,7 @@ static void finish(void)
 {
     socket_streams_free(streams);
     tcp_peer_free(peer);
+    run(NULL, 0); /* libevent frees what it holds when its callbacks have run */
     loop_free(loop);
     free(much);
     free(owner.input);
