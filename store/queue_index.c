@@ -353,6 +353,16 @@ bool queue_has_ready(const struct queue *queue)
     return queue->enqueued != NULL;
 }
 
+size_t queue_count_held(const struct queue *queue, uint64_t connection)
+{
+    size_t count = 0;
+    const struct entry *entry;
+    DL_FOREACH (queue->invisible, entry) {
+        count += entry->holder == connection;
+    }
+    return count;
+}
+
 /* ---- looking ---- */
 
 /* The first in the list above `after`; the list of locked ones has no order. */

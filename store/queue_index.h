@@ -18,6 +18,7 @@ struct entry {
     struct queue *queue;
     enum queue_state state; /* written by change() only */
     struct message *message; /* NULL: only in the log */
+    uint64_t holder; /* connection it was last locked for; 0: none that is known */
     struct deadline deadline; /* the end of its lock or its expiry, whichever is first */
     struct entry *prev, *next; /* in the queue's list of its state */
     UT_hash_handle by_token; /* while invisible */
