@@ -230,27 +230,44 @@ void process_free_names(struct process *process)
     names_free(process->host_names);
 }
 
-enum exit_code process_open_certificates(struct process *process)
+static struct certificates_options certificates_options(const struct process *process)
 {
     const struct options *options = process->options;
-    const struct text_list *list = &options->device_ca;
-    process->device_ca = memory_allocate_array(list->count + 1, sizeof *process->device_ca);
-    for (size_t i = 0; i < list->count; i++) {
-        process->device_ca[i] = list->items[i];
-    }
-    const struct certificates_options certificates = {.directory = options->data_directory,
+    return (struct certificates_options){.directory = options->data_directory,
         .names = (const char *const *)process->host_names,
         .device_ca = (const char *const *)process->device_ca,
         .tls_cert = options->tls_cert,
         .tls_key = options->tls_key,
         .ca_cert = options->ca_cert,
         .ca_key = options->ca_key};
-    struct hub_error error;
-    enum hub_code code = certificates_open(&process->certificates, &certificates, &error);
-    if (code != HUB_OK) {
-        return fail(code == HUB_ARGUMENT_INVALID ? EXIT_BAD_OPTION : EXIT_DATA, error.sentence);
+}
+
+static enum exit_code certificates_exit_code(enum hub_code code, const struct hub_error *error)
+{
+    if (code == HUB_OK) {
+        return EXIT_DONE;
     }
-    return EXIT_DONE;
+    return fail(code == HUB_ARGUMENT_INVALID ? EXIT_BAD_OPTION : EXIT_DATA, error->sentence);
+}
+
+enum exit_code process_check_certificates(struct process *process)
+{
+    const struct text_list *list = &process->options->device_ca;
+    process->device_ca = memory_allocate_array(list->count + 1, sizeof *process->device_ca);
+    for (size_t i = 0; i < list->count; i++) {
+        process->device_ca[i] = list->items[i];
+    }
+    const struct certificates_options options = certificates_options(process);
+    struct hub_error error;
+    return certificates_exit_code(certificates_check(&options, &error), &error);
+}
+
+enum exit_code process_open_certificates(struct process *process)
+{
+    const struct certificates_options options = certificates_options(process);
+    struct hub_error error;
+    return certificates_exit_code(
+        certificates_open(&process->certificates, &options, &error), &error);
 }
 
 void process_free_certificates(struct process *process)
@@ -335,6 +352,7 @@ void process_run(struct process *process)
 {
     loop_run(process->loop, end_turn, process);
     process_close_listeners(process);
+    socket_streams_end_handshakes(process->streams);
     protocols_end_all(process->protocols);
     struct loop_timer *deadline = loop_timer_create(process->loop, on_stop_deadline, process);
     loop_timer_arm(deadline, STOP_MS);

@@ -58,6 +58,8 @@ void process_free_names(struct process *process);
 
 enum exit_code process_open_data_directory(struct process *process);
 
+/* Of the user's own, before anything is written. */
+enum exit_code process_check_certificates(struct process *process);
 enum exit_code process_open_certificates(struct process *process);
 void process_free_certificates(struct process *process);
 

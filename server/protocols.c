@@ -184,5 +184,6 @@ void protocols_turn_ended(struct protocols *protocols)
 void protocols_end_all(struct protocols *protocols)
 {
     sessions_end_all(protocols->process->sessions, END_SHUTDOWN);
+    websocket_gate_end_all(protocols->gate);
     control_end_all(protocols->control);
 }

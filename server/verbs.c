@@ -71,6 +71,9 @@ static enum exit_code print_ca(const struct options *options)
     struct process process = {.options = options};
     enum exit_code code = process_collect_names(&process);
     if (code == EXIT_DONE) {
+        code = process_check_certificates(&process);
+    }
+    if (code == EXIT_DONE) {
         code = process_open_data_directory(&process);
     }
     if (code == EXIT_DONE) {

@@ -1,5 +1,7 @@
 #include "protocols/https/access.h"
 
+#include "protocols/http/uri.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -65,22 +67,36 @@ static bool refuse(struct https_server *server, struct http_request *request,
     return false;
 }
 
+/* Each segment decoded once. One that cannot be, or would become two, stays as it came: it names
+ * nothing that there is. */
+static void write_path(const struct http_request *request, char out[static HTTP_TARGET_MAX + 1])
+{
+    struct uri uri;
+    size_t used = 0;
+    uri_parse(text_of(http_request_target(request)), &uri); /* it has led here */
+    for (size_t i = 0; i < uri.segment_count; i++) {
+        struct text raw = uri.segments[i];
+        out[used++] = '/';
+        long length = uri_decode(raw, out + used, HTTP_TARGET_MAX + 1 - used);
+        if (length < 0 || memchr(out + used, '/', (size_t)length)) {
+            memcpy(out + used, raw.bytes, raw.length);
+            length = (long)raw.length;
+        }
+        used += (size_t)length;
+    }
+    out[used] = '\0';
+}
+
 static enum hub_code read_service(struct https_server *server, const struct http_request *request,
     enum permission permission, struct auth_grant *grant, struct hub_error *error)
 {
-    char path[2 * DEVICE_ID_MAX + 64];
-    const char *target = http_request_target(request);
+    char path[HTTP_TARGET_MAX + 1];
     const char *token = http_request_header(request, "Authorization");
-    size_t length = strcspn(target, "?");
     if (!token) {
         return hub_refuse(
             error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "There is no Authorization header.");
     }
-    if (length >= sizeof path) {
-        length = sizeof path - 1;
-    }
-    memcpy(path, target, length);
-    path[length] = '\0';
+    write_path(request, path);
     enum hub_code code = auth_read_token(
         server->context.auth, text_of(token), NULL, clock_machine_now(), grant, error);
     return code == HUB_OK ? auth_authorize_service(grant, permission, path, error) : code;

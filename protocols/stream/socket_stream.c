@@ -496,13 +496,22 @@ size_t socket_streams_count(const struct socket_streams *streams)
     return streams->count;
 }
 
-void socket_streams_end_all(struct socket_streams *streams)
+void socket_streams_end_handshakes(struct socket_streams *streams)
 {
     struct socket_stream *self, *next;
     DL_FOREACH_SAFE (streams->first, self, next) {
         if (self->phase == PHASE_HANDSHAKE) {
             reset(self);
-        } else if (self->phase == PHASE_OPEN) {
+        }
+    }
+}
+
+void socket_streams_end_all(struct socket_streams *streams)
+{
+    struct socket_stream *self;
+    socket_streams_end_handshakes(streams);
+    DL_FOREACH (streams->first, self) {
+        if (self->phase == PHASE_OPEN) {
             bufferevent_trigger_event(self->buffers, BEV_EVENT_ERROR, BEV_TRIG_DEFER_CALLBACKS);
         }
     }

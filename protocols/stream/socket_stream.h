@@ -43,7 +43,10 @@ void socket_streams_add(struct socket_streams *streams, int descriptor, struct s
 /* Those in handshake and those that still close included. */
 size_t socket_streams_count(const struct socket_streams *streams);
 
-/* The process stops: handshakes are cut, the owners of all other streams are told `ended`. */
+/* The process stops: handshakes are cut. */
+void socket_streams_end_handshakes(struct socket_streams *streams);
+
+/* And when that was not enough: the owners of all open streams are told `ended`. */
 void socket_streams_end_all(struct socket_streams *streams);
 
 #endif

@@ -116,6 +116,18 @@ void websocket_gate_take(struct websocket_gate *gate, struct stream *stream)
     stream_set_owner(stream, &visitor_events, visitor);
 }
 
+void websocket_gate_end_all(struct websocket_gate *gate)
+{
+    struct visitor *visitor = LIST_FIRST(&gate->visitors);
+
+    while (visitor) {
+        struct visitor *next = LIST_NEXT(visitor, link);
+
+        turn_away(visitor);
+        visitor = next;
+    }
+}
+
 void websocket_gate_free(struct websocket_gate *gate)
 {
     struct visitor *visitor;

@@ -38,6 +38,9 @@ struct websocket_gate *websocket_gate_create(
 /* Takes a connection that nothing was read from yet. */
 void websocket_gate_take(struct websocket_gate *gate, struct stream *stream);
 
+/* Closes what is still in its first head. */
+void websocket_gate_end_all(struct websocket_gate *gate);
+
 /* Resets what is still in its first head or about to close. Streams that were handed out have to be
  * closed before. NULL is nothing. */
 void websocket_gate_free(struct websocket_gate *gate);

@@ -211,6 +211,24 @@ enum hub_code certificates_reload(struct certificates *certificates, struct hub_
     return HUB_OK;
 }
 
+enum hub_code certificates_check(
+    const struct certificates_options *options, struct hub_error *error)
+{
+    struct certificates certificates = {.options = *options};
+    struct credential authority = {0};
+    char ca_path[PATH_SIZE];
+    SSL_CTX *context = tls_context_create();
+    enum hub_code code = trust_device_cas(&certificates, context, error);
+    if (code == HUB_OK && options->tls_cert) {
+        code = use_users(&certificates, context, ca_path, error);
+    } else if (code == HUB_OK && options->ca_cert) {
+        code = open_users_ca(&certificates, &authority, error);
+        credential_release(&authority);
+    }
+    SSL_CTX_free(context);
+    return code;
+}
+
 enum hub_code certificates_open(
     struct certificates **out, const struct certificates_options *options, struct hub_error *error)
 {

@@ -22,6 +22,11 @@ struct certificates_options {
     const char *tls_cert, *tls_key, *ca_cert, *ca_key; /* PEM files; NULL: none */
 };
 
+/* Whether the files of the user can be used. Needs no directory and writes nothing. Errors:
+ * ARGUMENT_INVALID, as below. */
+enum hub_code certificates_check(
+    const struct certificates_options *options, struct hub_error *error);
+
 /* Makes what is missing or outdated. Returns owned in `*out`. Errors: ARGUMENT_INVALID when a file
  * of the user cannot be used, SERVER_ERROR when the directory cannot; the sentence is one line for
  * the operator. */

@@ -15,8 +15,7 @@
 #define TEXT_MAX (1 << 20)
 #define PATH_SIZE 4096
 
-/* A key file that wants a password cannot be used: there is nobody to ask. */
-static int no_password(char *out, int size, int writing, void *context)
+int pem_file_no_password(char *out, int size, int writing, void *context)
 {
     (void)out;
     (void)size;
@@ -30,8 +29,8 @@ bool pem_file_read(const char *certificate_path, const char *key_path, struct cr
     BIO *certificate = BIO_new_file(certificate_path, "r");
     BIO *key = BIO_new_file(key_path, "r");
     *out = (struct credential){
-        certificate ? PEM_read_bio_X509(certificate, NULL, no_password, NULL) : NULL,
-        key ? PEM_read_bio_PrivateKey(key, NULL, no_password, NULL) : NULL};
+        certificate ? PEM_read_bio_X509(certificate, NULL, pem_file_no_password, NULL) : NULL,
+        key ? PEM_read_bio_PrivateKey(key, NULL, pem_file_no_password, NULL) : NULL};
     BIO_free(certificate);
     BIO_free(key);
     ERR_clear_error();
@@ -128,7 +127,7 @@ STACK_OF(X509) * pem_file_read_all(const char *path)
 {
     BIO *file = BIO_new_file(path, "r");
     STACK_OF(X509) *all = sk_X509_new_null();
-    for (X509 *one; file && (one = PEM_read_bio_X509(file, NULL, no_password, NULL));) {
+    for (X509 *one; file && (one = PEM_read_bio_X509(file, NULL, pem_file_no_password, NULL));) {
         sk_X509_push(all, one);
     }
     BIO_free(file);

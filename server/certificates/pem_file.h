@@ -8,6 +8,10 @@
 
 #include <sys/types.h>
 
+/* For OpenSSL, in place of its own way, which asks on the terminal: a file that wants a password
+ * cannot be used. */
+int pem_file_no_password(char *out, int size, int writing, void *context);
+
 /* Reads both. False: one is missing, unreadable, or no PEM; `out` is empty then. */
 bool pem_file_read(const char *certificate_path, const char *key_path, struct credential *out);
 

@@ -64,6 +64,7 @@ SSL_CTX *tls_context_create(void)
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any_certificate);
     X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+    SSL_CTX_set_default_passwd_cb(context, pem_file_no_password);
     return context;
 }
 

@@ -2,6 +2,7 @@
 #include "server/options/options_table.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KEY_SIZE 128
@@ -53,10 +54,14 @@ static bool take_scalar(struct options *options, const struct option_row *row, c
         return option_take(options, row, text, origin, mistake);
     }
     char name[OPTION_NAME_SIZE], accepted[OPTION_ACCEPTED_SIZE];
+    bool is_secret = row->type == OPTION_KEY || row->type == OPTION_DEVICES;
+    char *shown = is_secret ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     option_describe_name(row, origin, name);
     option_describe_accepted(row, accepted);
-    return option_mistake(
-        mistake, "%.300s has the wrong JSON type: accepted is %s", name, accepted);
+    option_mistake(mistake, "%.180s%s%.60s has the wrong JSON type: accepted is %s", name,
+        shown ? " " : "", shown ? shown : "", accepted);
+    free(shown);
+    return false;
 }
 
 static bool take_item(struct options *options, const struct option_row *row, const json_t *value,
@@ -119,16 +124,23 @@ static bool take_object(struct options *options, const json_t *object, const cha
     return true;
 }
 
+/* What stands near the mistake may be a key: the place is said, not the text. */
+static bool refuse_syntax(const char *path, const json_error_t *error, char mistake[static 512])
+{
+    const char *near = strstr(error->text, " near ");
+    int length = near ? (int)(near - error->text) : (int)strlen(error->text);
+    return option_mistake(mistake, "--config \"%.200s\" is no JSON: %.*s (line %d, column %d)",
+        path, length, error->text, error->line, error->column);
+}
+
 bool option_file_read(struct options *options, const char *path, char mistake[static 512])
 {
     json_error_t error;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
-        return error.line < 0
-                   ? option_mistake(
-                         mistake, "--config \"%.200s\" cannot be read: %.200s", path, error.text)
-                   : option_mistake(mistake, "--config \"%.200s\" is no JSON: %.160s (line %d)",
-                         path, error.text, error.line);
+        return error.line < 0 ? option_mistake(mistake,
+                                    "--config \"%.200s\" cannot be read: %.200s", path, error.text)
+                              : refuse_syntax(path, &error, mistake);
     }
     const struct option_origin origin = {SOURCE_FILE, path};
     bool is_read = json_is_object(root)

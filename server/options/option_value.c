@@ -27,6 +27,11 @@ bool option_mistake(char mistake[static 512], const char *format, ...)
     va_start(arguments, format);
     vsnprintf(mistake, 512, format, arguments);
     va_end(arguments);
+    for (char *c = mistake; *c; c++) {
+        if (iscntrl((unsigned char)*c)) { /* of a value: it would break the line */
+            *c = '?';
+        }
+    }
     return false;
 }
 
@@ -168,10 +173,10 @@ static bool set_count(uint32_t *place, const char *text)
     return true;
 }
 
-static bool set_duration(struct duration *place, const char *text)
+static bool set_duration(struct duration *place, const struct option_row *row, const char *text)
 {
-    return iso8601_parse_duration(text, place) && place->us >= DURATION_LEAST &&
-           place->us <= DURATION_MOST;
+    int64_t least = row->least < DURATION_LEAST ? row->least : DURATION_LEAST;
+    return iso8601_parse_duration(text, place) && place->us >= least && place->us <= DURATION_MOST;
 }
 
 static const struct option_word *find_word(
@@ -284,7 +289,7 @@ static bool set_value(void *place, const struct option_row *row, const char *tex
     case OPTION_COUNT:
         return set_count(place, text);
     case OPTION_DURATION:
-        return set_duration(place, text);
+        return set_duration(place, row, text);
     case OPTION_CHOICE:
         return set_choice(place, row, text);
     case OPTION_CHOICES:

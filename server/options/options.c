@@ -242,11 +242,12 @@ static bool read_file(struct options *options, char *const *arguments, int count
     return !path || option_file_read(options, path, mistake);
 }
 
-/* Ranges come last, since any source may lift them. */
+/* Ranges come last, since any source may lift those of the service's rules. */
 static bool check_ranges(struct options *options, const char *file, char mistake[static 512])
 {
-    for (size_t i = 0; i < option_row_count && !options->unsafe_ranges; i++) {
+    for (size_t i = 0; i < option_row_count; i++) {
         const struct option_row *row = &option_rows[i];
+        bool can_be_lifted = row->group == GROUP_CLOUD_TO_DEVICE;
         const void *place = (const char *)options + row->offset;
         int64_t value;
         if (row->type == OPTION_COUNT) {
@@ -256,14 +257,14 @@ static bool check_ranges(struct options *options, const char *file, char mistake
         } else {
             continue;
         }
-        if (value < row->least || value > row->most) {
+        if ((value < row->least || value > row->most) &&
+            !(can_be_lifted && options->unsafe_ranges)) {
             char name[OPTION_NAME_SIZE], accepted[OPTION_ACCEPTED_SIZE];
             const struct option_given *given = &options->given[i];
             option_describe_name(row, (struct option_origin){given->source, file}, name);
             option_describe_accepted(row, accepted);
-            return option_mistake(mistake,
-                "%.180s \"%.80s\": accepted is %s, or more with --unsafe-ranges", name, given->text,
-                accepted);
+            return option_mistake(mistake, "%.180s \"%.80s\": accepted is %s%s", name, given->text,
+                accepted, can_be_lifted ? ", or more with --unsafe-ranges" : "");
         }
     }
     return true;
@@ -308,8 +309,10 @@ static bool check_files_can_be_read(const struct options *options, char mistake[
 
 static bool check_host_name(const struct options *options, char mistake[static 512])
 {
+    static const char accepted[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
     size_t length = strlen(options->host_name);
-    if (length > HUB_NAME_MAX || options->host_name[strcspn(options->host_name, "/;= \t")]) {
+    if (length > HUB_NAME_MAX || strspn(options->host_name, accepted) != length) {
         return option_mistake(mistake,
             "--hostname \"%.100s\": accepted is a DNS name or an IP address of at most "
             "%d characters",
@@ -321,7 +324,9 @@ static bool check_host_name(const struct options *options, char mistake[static 5
 static bool find_data_directory(
     struct options *options, char *const *environment, char mistake[static 512])
 {
-    if (options->data_directory) {
+    bool is_needed = options->verb == VERB_SERVE || options->verb == VERB_CA ||
+                     options->verb == VERB_CONNECTION_STRING;
+    if (options->data_directory || !is_needed) {
         return true;
     }
     const char *state = find_variable(environment, "XDG_STATE_HOME");

@@ -77,7 +77,7 @@ struct options {
     char *bind;
     int https_port, amqps_port, mqtts_port, control_port;
 
-    char *data_directory;
+    char *data_directory; /* NULL: the verb needs none */
     bool in_memory;
     int durability; /* enum durability */
     struct seed_list devices;

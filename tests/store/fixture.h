@@ -6,8 +6,8 @@
 #define DEVICEBOUND_TESTS_STORE_FIXTURE_H
 
 #include "store/hub.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <jansson.h>
 
 struct fixture {
@@ -52,23 +52,5 @@ uint64_t fixture_ended(struct fixture *f, enum queue_outcome outcome);
 json_t *fixture_read_batch(struct fixture *f);
 /* Flushes, then the statuses of all batches in one string: "Success,Rejected". Static. */
 const char *fixture_statuses(struct fixture *f);
-
-/* Runs the cases of one suite; the exit code of main. */
-int run_suite(Suite *suite);
-
-/* The name of a suite and its cases: SUITE("lifecycle", test_1, test_2). */
-#define SUITE_MAIN(name, ...)                                                                      \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        const TTest *const cases[] = {__VA_ARGS__};                                                \
-        Suite *suite = suite_create(name);                                                         \
-        TCase *tcase = tcase_create(name);                                                         \
-        tcase_set_timeout(tcase, 60);                                                              \
-        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {                              \
-            tcase_add_test(tcase, cases[i]);                                                       \
-        }                                                                                          \
-        suite_add_tcase(suite, tcase);                                                             \
-        return run_suite(suite);                                                                   \
-    }
 
 #endif

@@ -334,7 +334,7 @@ START_TEST(test_pitfall_29_detach_end_and_close_are_answered_in_kind)
     peer_put(&peer, 0, "DL[]", (uint64_t)FRAME_END);
     peer_expect(&peer, FRAME_END);
     peer_put(&peer, 0, "DL[]", (uint64_t)FRAME_CLOSE);
-    const struct frame_seen *close = peer_expect(&peer, FRAME_CLOSE);
+    const struct frame_seen *close = peer_expect_close(&peer);
     ck_assert_str_eq(frame_condition(close), "");
     ck_assert(peer.stream.is_closed);
     ck_assert_uint_eq(sessions_count(bench.sessions), 0);
@@ -465,7 +465,7 @@ START_TEST(test_a_certificate_opens_the_links_of_its_device_without_sasl_or_cbs)
     bench_disable(&bench, "x509");
     peer_expect_detach(&peer, "amqp:not-found", 404001);
     peer_expect_detach(&peer, "amqp:not-found", 404001);
-    peer_expect(&peer, FRAME_CLOSE);
+    peer_expect_close(&peer);
     bench_close(&bench);
     X509_free(certificate);
 }

@@ -7,8 +7,8 @@
 
 #include "protocols/stream/loop.h"
 #include "protocols/stream/stream.h"
+#include "tests/suite.h"
 
-#include <check.h>
 #include <stdarg.h>
 
 /* ---- the loop ---- */
@@ -72,24 +72,5 @@ const char *answer_header(const struct answer *answer, const char *name);
 
 /* ck_assert, with the whole answer in the failure. */
 void answer_check_status(const struct answer *answer, int status);
-
-/* Runs the cases of one suite; the exit code of main. */
-#define SUITE_MAIN(name, ...)                                                                      \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        const TTest *const cases[] = {__VA_ARGS__};                                                \
-        Suite *suite = suite_create(name);                                                         \
-        TCase *tcase = tcase_create(name);                                                         \
-        tcase_set_timeout(tcase, 60);                                                              \
-        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {                              \
-            tcase_add_test(tcase, cases[i]);                                                       \
-        }                                                                                          \
-        suite_add_tcase(suite, tcase);                                                             \
-        SRunner *runner = srunner_create(suite);                                                   \
-        srunner_run_all(runner, CK_ENV);                                                           \
-        int failed = srunner_ntests_failed(runner);                                                \
-        srunner_free(runner);                                                                      \
-        return failed == 0 ? 0 : 1;                                                                \
-    }
 
 #endif

@@ -87,6 +87,52 @@ START_TEST(test_size_and_depth_are_checked)
 }
 END_TEST
 
+/* ---- a token for one device ---- */
+
+static int status_with(const char *resource, const char *target)
+{
+    const char *token =
+        make_token((struct token_recipe){.resource = resource, .policy = "iothubowner"});
+    return rest_ask(&rest, "POST", target, (struct rest_request){.token = token, .body = "x"})
+        ->status;
+}
+
+START_TEST(test_a_policys_token_for_one_device_opens_its_path_however_it_is_spelled)
+{
+    static const char *const ids[] = {"d#3", "d%3", "d?3", "d%41", "d=3"};
+    static const char *const encoded[] = {"d%233", "d%253", "d%3F3", "d%2541", "d%3d3"};
+    static const char *const twice[] = {"d%25233", "d%25253", "d%253F3", "d%252541", "d%253d3"};
+    char target[160], resource[160];
+    rest_open(&rest);
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        small_hub_add(&rest.small, ids[i]);
+        snprintf(target, sizeof target, "/devices/%s/messages/devicebound?" VERSION, encoded[i]);
+        snprintf(resource, sizeof resource, "hub.local%%2Fdevices%%2F%s", encoded[i]);
+        ck_assert_int_eq(status_with(resource, target), 204);
+        snprintf(resource, sizeof resource, "hub.local%%2Fdevices%%2F%s", twice[i]);
+        ck_assert_int_eq(status_with(resource, target), 204);
+        ck_assert_int_eq(status_with("hub.local/devices/d1", target), 401);
+    }
+    ck_assert_int_eq(
+        status_with("hub.local/devices/d1", "/devices/%641/messages/devicebound?" VERSION), 204);
+    ck_assert_int_eq(status_with("hub.local/devices/d1",
+                         "https://hub.local/devices/d1/messages/devicebound?" VERSION),
+        204);
+    rest_close(&rest);
+}
+END_TEST
+
+START_TEST(test_an_encoded_slash_leads_to_no_other_device)
+{
+    rest_open(&rest);
+    ck_assert_int_eq(
+        status_with("hub.local/devices/d1", "/devices/d1%2Fx/messages/devicebound?" VERSION), 401);
+    ck_assert_int_eq(
+        status_with("hub.local/devices/d1", "/devices%2Fd1/messages/devicebound?" VERSION), 404);
+    rest_close(&rest);
+}
+END_TEST
+
 /* ---- feedback ---- */
 
 static void make_feedback(void)
@@ -128,4 +174,6 @@ END_TEST
 
 SUITE_MAIN("service", test_a_message_sent_by_rest_reaches_its_device,
     test_a_message_that_cannot_be_sent_is_refused, test_size_and_depth_are_checked,
+    test_a_policys_token_for_one_device_opens_its_path_however_it_is_spelled,
+    test_an_encoded_slash_leads_to_no_other_device,
     test_feedback_is_received_abandoned_and_completed)

@@ -197,6 +197,21 @@ START_TEST(test_a_peer_that_leaves_during_its_head_is_forgotten)
 }
 END_TEST
 
+START_TEST(test_ending_closes_who_has_no_protocol_yet)
+{
+    struct memory_stream other;
+
+    memory_stream_init(&other);
+    websocket_gate_take(gate, &other.base);
+    feed("GET / HT");
+    websocket_gate_end_all(gate);
+    ck_assert_int_eq(peer.closed, 1);
+    ck_assert_int_eq(other.closed, 1);
+    ck_assert_int_eq(fake_loop_timers(loop), 0);
+    memory_stream_release(&other);
+}
+END_TEST
+
 START_TEST(test_freeing_the_gate_resets_its_visitors_and_what_is_about_to_close)
 {
     struct memory_stream other;
@@ -230,6 +245,7 @@ int main(void)
     tcase_add_test(tests, test_an_upgrade_that_cannot_be_served_is_refused_and_closed);
     tcase_add_test(tests, test_a_slow_head_has_a_deadline_whatever_trickles_in);
     tcase_add_test(tests, test_a_peer_that_leaves_during_its_head_is_forgotten);
+    tcase_add_test(tests, test_ending_closes_who_has_no_protocol_yet);
     tcase_add_test(tests, test_freeing_the_gate_resets_its_visitors_and_what_is_about_to_close);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);

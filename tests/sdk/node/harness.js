@@ -37,7 +37,8 @@ function binary() {
 function deadline(promise, what, ms = PATIENCE_MS) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what}`)), ms);
+    // What lost a race must not keep the process alive; what is waited for does.
+    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what}`)), ms).unref();
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -1,0 +1,151 @@
+#include "tests/server/program.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ARGUMENTS_MAX 24
+#define PATIENCE 10 /* seconds */
+
+/* ---- starting ---- */
+
+static void become(const char *home, int out, int err, const char *const *arguments)
+{
+    const char *all[ARGUMENTS_MAX + 2] = {"devicebound"};
+    char variable[256];
+    const char *environment[] = {variable, "LANG=C", NULL};
+    for (int i = 0; i < ARGUMENTS_MAX && arguments[i]; i++) {
+        all[i + 1] = arguments[i];
+    }
+    snprintf(variable, sizeof variable, "HOME=%s", home);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int nothing = open("/dev/null", O_RDONLY);
+    if (chdir(home) != 0 || dup2(nothing, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) {
+        _exit(126);
+    }
+    execve(DEVICEBOUND_BINARY, (char *const *)all, (char *const *)environment);
+    _exit(127);
+}
+
+void program_start(struct program *program, const char *home, const char *const *arguments)
+{
+    int out[2], err[2];
+    *program = (struct program){0};
+    ck_assert_int_eq(pipe2(out, O_CLOEXEC) | pipe2(err, O_CLOEXEC), 0);
+    program->pid = fork();
+    ck_assert_int_ge(program->pid, 0);
+    if (program->pid == 0) {
+        become(home, out[1], err[1], arguments);
+    }
+    close(out[1]);
+    close(err[1]);
+    program->out = out[0];
+    program->err = err[0];
+}
+
+/* ---- reading ---- */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void read_some(int *descriptor, char *text)
+{
+    size_t length = strlen(text);
+    ssize_t got = read(*descriptor, text + length, PROGRAM_TEXT_MAX - 1 - length);
+    if (got > 0) {
+        text[length + (size_t)got] = '\0';
+    } else if (got == 0) {
+        close(*descriptor);
+        *descriptor = -1;
+    }
+}
+
+/* One wait for either. False: both are at their end. */
+static bool read_either(struct program *program, int64_t until)
+{
+    struct pollfd wanted[] = {{program->out, POLLIN, 0}, {program->err, POLLIN, 0}};
+    int64_t left = until - now_ms();
+    if (program->out < 0 && program->err < 0) {
+        return false;
+    }
+    int ready = poll(wanted, 2, left > 0 ? (int)left : 0);
+    ck_assert_msg(ready > 0 || (ready < 0 && errno == EINTR),
+        "it took too long; standard error: %s", program->errors);
+    if (wanted[0].revents) {
+        read_some(&program->out, program->output);
+    }
+    if (wanted[1].revents) {
+        read_some(&program->err, program->errors);
+    }
+    return true;
+}
+
+void program_await_error(struct program *program, const char *text)
+{
+    int64_t until = now_ms() + PATIENCE * 1000;
+    while (!strstr(program->errors, text)) {
+        ck_assert_msg(
+            read_either(program, until), "it ended without %s: %s", text, program->errors);
+    }
+}
+
+void program_await_ready(struct program *program)
+{
+    int64_t until = now_ms() + PATIENCE * 1000;
+    const struct {
+        const char *name;
+        int *port;
+    } ports[] = {{"https", &program->https}, {"amqps", &program->amqps}, {"mqtts", &program->mqtts},
+        {"control", &program->control}};
+    while (!strchr(program->output, '\n')) {
+        ck_assert_msg(read_either(program, until), "it is not ready: %s", program->errors);
+    }
+    for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+        char head[16];
+        snprintf(head, sizeof head, " %s=", ports[i].name);
+        const char *found = strstr(program->output, head);
+        ck_assert_msg(found != NULL, "%s", program->output);
+        found += strlen(head);
+        *ports[i].port = strncmp(found, "off", 3) == 0 ? -1 : atoi(found);
+    }
+}
+
+int program_await_exit(struct program *program, int seconds)
+{
+    int status;
+    int64_t until = now_ms() + (int64_t)seconds * 1000;
+    while (read_either(program, until)) {
+    }
+    ck_assert_int_eq(waitpid(program->pid, &status, 0), program->pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int program_run(struct program *program, const char *home, const char *const *arguments)
+{
+    program_start(program, home, arguments);
+    return program_await_exit(program, PATIENCE);
+}
+
+int program_connect(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(inet_pton(AF_INET, HUB_ADDRESS, &address.sin_addr), 1);
+    ck_assert_int_eq(connect(descriptor, (struct sockaddr *)&address, sizeof address), 0);
+    return descriptor;
+}
