@@ -17,6 +17,7 @@ const rhea = require('rhea');
 const SENDS_OPEN = 16; // per service
 const CREDIT = 8;
 const UNDELIVERED_MAX = 25; // of one device, so that few sends are refused for a full queue
+const POLLS = 3; // at a time, over HTTPS
 const API = 'api-version=2021-04-12';
 const ACTS = { complete: 70, reject: 12, abandon: 14, nothing: 4 };
 const ACKS = { full: 50, positive: 15, negative: 15, none: 20 };
@@ -236,9 +237,10 @@ class HttpsDevice {
   constructor(work, id) {
     this.work = work;
     this.id = id;
-    this.agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    this.agent = new https.Agent({ keepAlive: true });
     this.token = work.hub.deviceToken(id);
-    this.closed = this.poll();
+    this.closed = Promise.all(Array.from({ length: POLLS }, () => this.poll()))
+      .then(() => this.agent.destroy());
   }
 
   /* Gives null when the hub is gone. */
@@ -269,7 +271,6 @@ class HttpsDevice {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     }
-    this.agent.destroy();
   }
 
   async settle(headers) {

@@ -10,7 +10,9 @@
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const path = require('node:path');
 const test = require('node:test');
+const { Worker } = require('node:worker_threads');
 
 const { Hub, binary, deadline, eventually } = require('../sdk/node/harness');
 const { Random } = require('../sdk/node/random');
@@ -27,9 +29,10 @@ const DEVICES = [...AMQP_DEVICES, HTTPS_DEVICE, MQTT_DEVICE];
 const OPTIONS = ['--default-ttl', 'P2D', '--feedback-ttl', 'P2D', '--max-delivery-count', '100',
   '--feedback-max-delivery-count', '100'];
 const PAST_LOCKS_MS = 61000;
-const ANSWERS_BEFORE_KILL = 400; // at most
+const ANSWERS_BEFORE_KILL = 250; // at most
 const HANDSHAKE_KILL = 0.08; // share of kills while the clients connect
 const LAPSES = 0.7; // share of starts after which the locks of before are over
+const POWER = 0.2; // share of starts with durability power
 const START_KILL = 0.1; // share of kills that are followed by one of the starting hub
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -40,9 +43,12 @@ class Storm {
     this.ledger = new Ledger();
     this.work = { hub, ledger: this.ledger, random: this.random, isDraining: false };
     this.hub = hub;
+    this.command = hub.command;
     this.now = Date.now() + 86400000; // ahead of the machine's clock, which each start returns to
     this.kills = { all: 0, withAnswersMissing: 0, ofStarts: 0 };
     this.isRemembered = false;
+    this.killer = new Worker(path.join(__dirname, 'killer.js'));
+    this.killer.unref();
   }
 
   async setClock() {
@@ -78,14 +84,10 @@ class Storm {
       const target = ledger.totals.acknowledged + random.below(ANSWERS_BEFORE_KILL);
       await eventually(() => ledger.totals.acknowledged >= target, 'answers to kill after');
     }
-    const until = performance.now() + random.fraction() * 2;
-    while (performance.now() < until) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
   }
 
   async kill() {
-    process.kill(this.hub.process.pid, 'SIGKILL');
+    this.killer.postMessage({ pid: this.hub.process.pid, afterMs: this.random.fraction() * 3 });
     assert.deepEqual(await deadline(this.hub.exited, 'the end'), { code: null, signal: 'SIGKILL' });
     await deadline(Promise.all(this.clients.map((client) => client.closed)), 'the clients to notice');
     this.isRemembered ||= this.mqtt.isSubscribed;
@@ -103,7 +105,10 @@ class Storm {
     this.kills.ofStarts++;
   }
 
+  /* With power the commit takes longer: more kills strike between a change and its commit. */
   async restart() {
+    const durability = this.random.chance(POWER) ? 'power' : 'process';
+    this.hub.command = [...this.command, '--durability', durability];
     if (this.random.chance(START_KILL)) {
       await this.killStart();
     }
@@ -130,12 +135,10 @@ class Storm {
       const { enqueued, invisible, feedbackPending } = await hub.counts();
       return enqueued + invisible + feedbackPending + ledger.open.size === 0
         && ledger.unfinished().length === 0;
-    }, `the queues to be empty (seed ${SEED})`, 30000).catch((error) => {
+    }, 'the queues to be empty').finally(() => {
+      ledger.close();
       this.check();
-      throw error;
     });
-    ledger.close();
-    this.check();
   }
 }
 
