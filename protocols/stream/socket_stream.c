@@ -172,7 +172,8 @@ static void on_closing_write(struct bufferevent *buffers, void *context)
 static void on_closing_event(struct bufferevent *buffers, short what, void *context)
 {
     struct socket_stream *self = context;
-    if (what & BEV_EVENT_ERROR) {
+    /* A write that finds nobody is called an end too; there is no use in writing again. */
+    if (what & (BEV_EVENT_ERROR | BEV_EVENT_WRITING)) {
         destroy(self);
     } else if (what & BEV_EVENT_EOF) {
         self->peer_has_ended = true;
