@@ -7,8 +7,9 @@ How each learns of a private CA, which is also the way for users:
     service SDK, REST   the environment variable REQUESTS_CA_BUNDLE=<file>, read at each request
     service SDK, AMQP   the environment variable SSL_CERT_FILE=<file>, read at each connection
 
-The service SDK has no argument for it. Its uamqp trusts certifi's bundle and what OpenSSL finds by its
-own variables; REQUESTS_CA_BUNDLE alone leaves AMQP untrusting, SSL_CERT_FILE alone REST.
+The service SDK has no argument for it, and needs both: its uamqp trusts certifi's bundle and what
+OpenSSL's own variables name. Without the second, sending ends after ten seconds with TimeoutError
+("Authorization timeout"). SSL_CERT_FILE serves the device SDK too when it is given no certificate.
 """
 
 import os

@@ -10,6 +10,7 @@ import atexit
 import base64
 import collections
 import hashlib
+import hmac
 import json
 import os
 import pathlib
@@ -39,6 +40,15 @@ def binary():
 
 def key_of(name):
     return base64.b64encode(hashlib.sha256(f"device key of {name}".encode()).digest()).decode()
+
+
+def sas_token(resource, key, seconds):
+    """A token of `seconds` from now for `resource`, which goes into it encoded."""
+    resource = urllib.parse.quote(resource, safe="")
+    expiry = int(time.time()) + seconds
+    signature = hmac.digest(base64.b64decode(key), f"{resource}\n{expiry}".encode(), "sha256")
+    encoded = urllib.parse.quote(base64.b64encode(signature), safe="")
+    return f"SharedAccessSignature sr={resource}&sig={encoded}&se={expiry}"
 
 
 def eventually(probe, what, seconds=PATIENCE):

@@ -1,7 +1,10 @@
+import asyncio
 import unittest
 
-from clients import AMQP_WS, Certificate, Device, Service
-from harness import Hub
+from azure.iot.device.aio import IoTHubDeviceClient as AsynchronousClient
+
+from clients import AMQP_WS, Certificate, Device, Service, device_options
+from harness import Hub, Mailbag
 
 LARGEST = 65536 - 256  # leaves room for the properties, which count too
 
@@ -155,6 +158,21 @@ class ServiceOverWebSocket(Receiving, unittest.TestCase):
     def make(cls):
         device = service.registry.create_device_with_sas(cls.name, "", "", "enabled")
         return Device.of(hub, cls.name, device.authentication.symmetric_key.primary_key)
+
+
+class Asynchronous(unittest.IsolatedAsyncioTestCase):
+    async def test_the_client_for_asyncio_receives(self):
+        device = service.registry.create_device_with_sas("asynchronous", "", "", "enabled")
+        client = AsynchronousClient.create_from_connection_string(
+            hub.device_connection_string("asynchronous", device.authentication.symmetric_key.primary_key),
+            **device_options(hub))
+        messages = Mailbag("a message on the device")
+        await client.connect()
+        client.on_message_received = messages.put  # called in a thread of the SDK's
+        await asyncio.to_thread(hub.wait, "subscribed", device="asynchronous")
+        await asyncio.to_thread(service.send, "asynchronous", "hello")
+        self.assertEqual((await asyncio.to_thread(messages.take)).data, b"hello")
+        await client.shutdown()
 
 
 if __name__ == "__main__":
