@@ -48,14 +48,13 @@ class Certificates {
     return this.file(`${name}.pem`);
   }
 
-  /* A device's certificate by that CA, with the CAs `chain` behind it. */
-  signedBy(authority, commonName, { days = 2, chain = [] } = {}) {
+  /* A device's certificate by that CA, with the CAs `chain` behind it; `name` for its files. */
+  signedBy(authority, commonName, { days = 2, chain = [], name } = {}) {
     return this.issue(commonName, days, () => ['-CA', this.file(`${authority}.pem`),
-      '-CAkey', this.file(`${authority}.key`), '-set_serial', String(1000 + this.count)], chain);
+      '-CAkey', this.file(`${authority}.key`), '-set_serial', String(1000 + this.count)], chain, name);
   }
 
-  issue(commonName, days, signer, chain) {
-    const name = `device${this.count++}`;
+  issue(commonName, days, signer, chain, name = `device${this.count++}`) {
     openssl('req', '-new', ...NEW_KEY, '-subj', `/CN=${commonName}`,
       '-keyout', this.file(`${name}.key`), '-out', this.file(`${name}.csr`));
     openssl('x509', '-req', '-in', this.file(`${name}.csr`), '-days', String(days), ...signer(name),

@@ -3,6 +3,7 @@
  */
 'use strict';
 
+const assert = require('node:assert/strict');
 const https = require('node:https');
 
 const { deadline, eventually, keyOf } = require('../node/harness');
@@ -12,6 +13,7 @@ const {
 const { thumbprint } = require('./certificates');
 
 const TRANSPORTS = { Amqp, AmqpWs, Mqtt, MqttWs, Http };
+const PROTOCOLS = { Amqp: 'amqp', AmqpWs: 'amqpWs', Mqtt: 'mqtt', MqttWs: 'mqttWs', Http: 'https' };
 const POLL_SECONDS = 0.02; // HTTPS has no push: the SDK asks, by default each second
 const PROPERTY_PREFIX = 'iothub-app-'; // which the SDK leaves on names over HTTPS
 
@@ -30,13 +32,13 @@ function registryOf(hub) {
   return Registry.fromConnectionString(hub.serviceConnectionString());
 }
 
-/* An unmodified client. `credential`: { authentication, cert, key }. */
+/* An unmodified client. `credential`: { authentication, cert, key, sharedKey }. */
 async function clientOf(hub, transport, deviceId, credential, agent) {
   const Transport = TRANSPORTS[transport];
-  const { authentication, cert, key } = credential;
+  const { cert, key, authentication = 'certificate', sharedKey = keyOf(deviceId) } = credential;
   let client;
   if (authentication === 'key') {
-    client = DeviceClient.fromConnectionString(hub.deviceConnectionString(deviceId), Transport);
+    client = DeviceClient.fromConnectionString(hub.deviceConnectionString(deviceId, sharedKey), Transport);
   } else if (authentication === 'token') {
     client = DeviceClient.fromSharedAccessSignature(hub.deviceToken(deviceId), Transport);
   } else {
@@ -56,8 +58,10 @@ function isReceiving({ _transport: transport }) {
   return transport._c2dLink || transport._topics?.message?.subscribed || transport._receiverStarted;
 }
 
+const live = new Set(); // connected and not closed
+
 class AnyDevice extends Device {
-  /* Connected and receiving, or with an error in `errors`. */
+  /* Connected and receiving, or already told that it may not. */
   static async connect(hub, transport, deviceId, credential) {
     const agent = transport === 'Http' ? new https.Agent({ keepAlive: true }) : undefined;
     const client = await clientOf(hub, transport, deviceId, credential, agent);
@@ -66,15 +70,38 @@ class AnyDevice extends Device {
     device.transport = transport;
     device.deviceId = deviceId;
     device.agent = agent;
+    live.add(device);
+    if (transport === 'Http') {
+      // A poll that is refused is told to the debug log alone.
+      client._transport.on('error', (error) => device.errors.put(error));
+    }
     // Before open: what waits for an MQTT session comes right behind the hub's CONNACK.
     client.on('message', (received) => device.messages.put(received));
     await deadline(client.open(), `${transport} to open`);
-    await eventually(() => isReceiving(client) || device.errors.length > 0, 'messages to be enabled');
+    await eventually(() => isReceiving(client) || device.hasEnded(), 'messages to be enabled');
     return device;
+  }
+
+  /* For what failed tests have left behind: the process does not end before it. */
+  static closeAll() {
+    return Promise.allSettled([...live].map((device) => device.close()));
+  }
+
+  hasEnded() {
+    return this.errors.length + this.disconnects.length > 0;
+  }
+
+  /* The error that the device is told when its connection ends, or over HTTPS when a poll is
+   * refused. */
+  async end() {
+    await eventually(() => this.hasEnded(), 'the device to be told of its end');
+    const [told] = [...this.errors.items, ...this.disconnects.items];
+    return told.transportObj ?? told; // the event of a disconnection wraps its error
   }
 
   /* Once this is over, nothing of this client is on its way to the hub. */
   async close() {
+    live.delete(this);
     await super.close();
     if (this.agent) {
       await eventually(() => Object.keys(this.agent.sockets).length === 0, 'the last poll');
@@ -98,4 +125,32 @@ class AnyDevice extends Device {
   }
 }
 
-module.exports = { AnyDevice, TRANSPORTS, clientOf, register, registryOf };
+/* The protocols over which the hub has connections of that device, or policy. */
+async function protocolsOf(hub, identity) {
+  const { items } = await hub.ask('GET', '/control/v1/connections?limit=1000');
+  return items.filter((one) => one.identity === identity).map(({ protocol }) => protocol);
+}
+
+/* The error of a client that the hub does not let in, however its transport shows it. */
+async function refusal(hub, transport, deviceId, credential) {
+  let device;
+  try {
+    device = await AnyDevice.connect(hub, transport, deviceId, credential);
+    return await device.end();
+  } catch (error) {
+    return error;
+  } finally {
+    await device?.close().catch(() => {});
+  }
+}
+
+/* Asserts that `error` is what the SDK makes of bad credentials. */
+function assertRefused(transport, error) {
+  if (transport === 'Http') {
+    assert.equal(error.response?.statusCode, 401, String(error));
+  } else {
+    assert.equal(error.name, 'UnauthorizedError', String(error));
+  }
+}
+
+module.exports = { AnyDevice, PROTOCOLS, TRANSPORTS, assertRefused, protocolsOf, refusal, register, registryOf };

@@ -11,7 +11,7 @@ const test = require('node:test');
 const { Hub, eventually } = require('../node/harness');
 const { Feedback, Service, ServiceAmqp, ServiceAmqpWs, ServiceClient, message } = require('../node/clients');
 const { Certificates } = require('./certificates');
-const { AnyDevice, register, registryOf } = require('./devices');
+const { AnyDevice, PROTOCOLS, protocolsOf, register, registryOf } = require('./devices');
 const { cellsOf, load, missing, nameOf, table } = require('./plan');
 
 const SERVICE_TRANSPORTS = { Amqp: ServiceAmqp, AmqpWs: ServiceAmqpWs };
@@ -38,10 +38,12 @@ test.before(async () => {
     services[name] = await Service.of(
       ServiceClient.fromConnectionString(hub.serviceConnectionString('service'), SERVICE_TRANSPORTS[name]));
   }
+  assert.deepEqual((await protocolsOf(hub, 'service')).sort(), plan.dimensions.service.map((name) => PROTOCOLS[name]));
   feedbacks = await Promise.all(Object.values(services).map((service) => Feedback.of(service, hub)));
 });
 
 test.after(async () => {
+  await AnyDevice.closeAll();
   await Promise.all(Object.values(services).map((service) => service.close()));
   await hub.stop();
   certificates.remove();
@@ -76,7 +78,9 @@ class Column {
   async device() {
     if (!this.connected) {
       this.connected = await AnyDevice.connect(hub, this.row.transport, this.deviceId, this.credential);
-      assert.equal(this.connected.errors.length, 0, String(this.connected.errors.items[0]));
+      assert.ok(!this.connected.hasEnded());
+      await eventually(async () => (await protocolsOf(hub, this.deviceId)).length > 0, 'the connection');
+      assert.deepEqual(new Set(await protocolsOf(hub, this.deviceId)), new Set([PROTOCOLS[this.row.transport]]));
     }
     return this.connected;
   }
