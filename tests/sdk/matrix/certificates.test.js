@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const test = require('node:test');
 
-const { Hub } = require('../node/harness');
+const { Hub, eventually } = require('../node/harness');
 const { Service, message } = require('../node/clients');
 const { Certificates, thumbprint } = require('./certificates');
 const { AnyDevice, TRANSPORTS, assertRefused, refusal, registryOf } = require('./devices');
@@ -160,3 +160,25 @@ test('a device is not opened by', { concurrency: AT_ONCE }, (t) => runCases(
   t, refused, async (transport, deviceId, credential) => {
     assertRefused(transport, await refusal(hub, transport, deviceId, credential));
   }));
+
+test('a hub that is lenient registers an unknown device with its certificate', async () => {
+  const lenient = await Hub.start({
+    address: '127.0.50.6', options: ['--mqtts-port', '8883', '--auth', 'lenient'],
+  });
+  const sender = await Service.open(lenient.serviceConnectionString('service'));
+  const { responseBody: before } = await registryOf(lenient).list();
+  assert.deepEqual(before, []);
+  for (const transport of Object.keys(TRANSPORTS)) {
+    const credential = certificates.selfSigned(transport);
+    const device = await AnyDevice.connect(lenient, transport, transport, credential);
+    const identity = await eventually(
+      () => registryOf(lenient).get(transport).then(({ responseBody }) => responseBody, () => null), 'the device');
+    assert.equal(identity.authentication.type, 'selfSigned');
+    assert.equal(identity.authentication.x509Thumbprint.primaryThumbprint, thumbprint(credential, 'sha256'));
+    await sender.send(transport, message('x'));
+    await device.complete(await device.next());
+    await device.close();
+  }
+  await sender.close();
+  await lenient.stop();
+});

@@ -62,10 +62,10 @@ const live = new Set(); // connected and not closed
 
 class AnyDevice extends Device {
   /* Connected and receiving, or already told that it may not. */
-  static async connect(hub, transport, deviceId, credential) {
+  static async connect(hub, transport, deviceId, credential, policy = new NoRetry()) {
     const agent = transport === 'Http' ? new https.Agent({ keepAlive: true }) : undefined;
     const client = await clientOf(hub, transport, deviceId, credential, agent);
-    client.setRetryPolicy(new NoRetry());
+    client.setRetryPolicy(policy);
     const device = new AnyDevice(client);
     device.transport = transport;
     device.deviceId = deviceId;
@@ -125,10 +125,14 @@ class AnyDevice extends Device {
   }
 }
 
-/* The protocols over which the hub has connections of that device, or policy. */
-async function protocolsOf(hub, identity) {
+/* What the hub has of connections of that device, or policy. */
+async function connectionsOf(hub, identity) {
   const { items } = await hub.ask('GET', '/control/v1/connections?limit=1000');
-  return items.filter((one) => one.identity === identity).map(({ protocol }) => protocol);
+  return items.filter((one) => one.identity === identity);
+}
+
+async function protocolsOf(hub, identity) {
+  return (await connectionsOf(hub, identity)).map(({ protocol }) => protocol);
 }
 
 /* The error of a client that the hub does not let in, however its transport shows it. */
@@ -153,4 +157,6 @@ function assertRefused(transport, error) {
   }
 }
 
-module.exports = { AnyDevice, PROTOCOLS, TRANSPORTS, assertRefused, protocolsOf, refusal, register, registryOf };
+module.exports = {
+  AnyDevice, PROTOCOLS, TRANSPORTS, assertRefused, connectionsOf, protocolsOf, refusal, register, registryOf,
+};

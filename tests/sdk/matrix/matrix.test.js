@@ -218,6 +218,32 @@ test('the matrix', { concurrency: COLUMNS_AT_ONCE }, async (t) => {
   })));
 });
 
+test('over MQTT the SDK neither rejects nor abandons, and has completed by itself', async () => {
+  for (const transport of ['Mqtt', 'MqttWs']) {
+    const column = new Column({ transport, authentication: 'key', service: 'Amqp', of: 'left-out' });
+    await register(hub, column.deviceId, column.credential);
+    const device = await column.device();
+    const messageId = await column.send('x');
+    const received = await column.receive(messageId);
+    for (const settle of ['reject', 'abandon']) {
+      await assert.rejects(async () => device[settle](received), { name: 'NotImplementedError' });
+    }
+    assert.equal(await outcome(messageId), 'Success');
+    await column.disconnect();
+  }
+});
+
+test('over HTTPS a message arrives whose property names no header can have', async () => {
+  const column = new Column({ transport: 'Http', authentication: 'key', service: 'Amqp', of: 'left-out' });
+  await register(hub, column.deviceId, column.credential);
+  const device = await column.device();
+  const messageId = await column.send('x', { 'ö (1)': 'value', plain: UNICODE });
+  const received = await column.receive(messageId);
+  assert.deepEqual(device.properties(received), { '____1_': 'value', plain: UNICODE });
+  await column.completes(messageId, received);
+  await column.disconnect();
+});
+
 test('every cell that matrix.json demands has run and passed', () => {
   console.log(table(plan, results));
   assert.deepEqual(missing(plan, results), []);
