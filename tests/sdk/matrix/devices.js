@@ -24,7 +24,7 @@ async function register(hub, deviceId, { authentication, cert }, registry = regi
     thumbprint: cert && { type: 'selfSigned', x509Thumbprint: { primaryThumbprint: thumbprint({ cert }) } },
     ca: { type: 'certificateAuthority' },
   };
-  forms.token = forms.key;
+  forms.token = forms.key; // a token is signed with it
   await registry.create({ deviceId, status: 'enabled', authentication: forms[authentication] });
 }
 
@@ -77,8 +77,13 @@ class AnyDevice extends Device {
     }
     // Before open: what waits for an MQTT session comes right behind the hub's CONNACK.
     client.on('message', (received) => device.messages.put(received));
-    await deadline(client.open(), `${transport} to open`);
-    await eventually(() => isReceiving(client) || device.hasEnded(), 'messages to be enabled');
+    try {
+      await deadline(client.open(), `${transport} to open`);
+      await eventually(() => isReceiving(client) || device.hasEnded(), 'messages to be enabled');
+    } catch (error) {
+      await device.close().catch(() => {});
+      throw error;
+    }
     return device;
   }
 
@@ -140,12 +145,12 @@ async function refusal(hub, transport, deviceId, credential) {
   let device;
   try {
     device = await AnyDevice.connect(hub, transport, deviceId, credential);
-    return await device.end();
   } catch (error) {
     return error;
-  } finally {
-    await device?.close().catch(() => {});
   }
+  const error = await device.end();
+  await device.close().catch(() => {});
+  return error;
 }
 
 /* Asserts that `error` is what the SDK makes of bad credentials. */

@@ -7,7 +7,9 @@ const assert = require('node:assert/strict');
 const test = require('node:test');
 
 const { Hub, keyOf } = require('../node/harness');
-const { Device, Feedback, NoRetry, Service, ServiceAmqp, ServiceAmqpWs, ServiceClient, message } = require('../node/clients');
+const {
+  Device, Feedback, NoRetry, Service, ServiceAmqp, ServiceAmqpWs, ServiceClient, message,
+} = require('../node/clients');
 
 const TRANSPORTS = { Amqp: ServiceAmqp, AmqpWs: ServiceAmqpWs };
 const DEPTH = 50;
