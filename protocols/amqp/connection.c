@@ -97,6 +97,20 @@ static void watch_output(struct amqp_connection *connection)
 
 /* ---- ending ---- */
 
+/* What is open is closed from the inside out. The npm clients wait up to 45 seconds for each link
+ * and session that is still open when the connection's close comes, and tell nobody meanwhile. */
+static void end_links_and_sessions(pn_connection_t *wire)
+{
+    pn_link_t *link = pn_link_head(wire, PN_LOCAL_ACTIVE);
+    for (; link; link = pn_link_next(link, PN_LOCAL_ACTIVE)) {
+        pn_link_close(link);
+    }
+    pn_session_t *session = pn_session_head(wire, PN_LOCAL_ACTIVE);
+    for (; session; session = pn_session_next(session, PN_LOCAL_ACTIVE)) {
+        pn_session_close(session);
+    }
+}
+
 static void end_with(
     struct amqp_connection *connection, const struct hub_error *error, const char *condition)
 {
@@ -108,6 +122,7 @@ static void end_with(
     if (pn_connection_state(wire) & PN_LOCAL_UNINIT) {
         pn_connection_open(wire);
     }
+    end_links_and_sessions(wire);
     pn_connection_close(wire);
     connection->close_ms = clock_monotonic_ms() + AMQP_CLOSE_WAIT_MS;
     amqp_connection_arm(connection);

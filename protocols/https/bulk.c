@@ -41,6 +41,13 @@ static enum bulk_act read_mode(const json_t *item)
     return act;
 }
 
+/* The reference writes eTag; the npm SDK passes on the etag of the identity it was given. */
+static const char *item_etag(const json_t *item)
+{
+    const char *etag = json_string_value(json_object_get(item, "eTag"));
+    return etag ? etag : json_string_value(json_object_get(item, "etag"));
+}
+
 /* An item that wants a version to match has to name one. */
 static struct etag_condition condition_of(
     struct hub *hub, enum bulk_act act, const json_t *item, const char *device_id)
@@ -53,8 +60,7 @@ static struct etag_condition condition_of(
             .match = identity_find(hub_identities(hub), device_id) ? ETAG_ANY : ETAG_CREATE_ONLY};
     case BULK_UPDATE_IF_MATCH:
     case BULK_DELETE_IF_MATCH: {
-        struct etag_condition condition =
-            etag_read_condition(json_string_value(json_object_get(item, "eTag")));
+        struct etag_condition condition = etag_read_condition(item_etag(item));
         if (condition.match == ETAG_CREATE_ONLY) {
             condition = (struct etag_condition){.match = ETAG_EXACT, .etag = UINT64_MAX};
         }

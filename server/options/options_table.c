@@ -21,8 +21,7 @@ static const struct option_word auth_words[] = {
 static const struct option_word level_words[] = {
     {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {0}};
 static const struct option_word format_words[] = {{"text", LOG_TEXT}, {"json", LOG_JSON}, {0}};
-static const struct option_word trace_words[] = {
-    {"amqp", TRACE_AMQP}, {"mqtt", TRACE_MQTT}, {0}};
+static const struct option_word trace_words[] = {{"amqp", TRACE_AMQP}, {"mqtt", TRACE_MQTT}, {0}};
 static const struct option_word disabled_device_words[] = {{"3", 3}, {"5", 5}, {0}};
 static const struct option_word unknown_filter_words[] = {
     {"close", MQTT_UNKNOWN_FILTER_CLOSES}, {"fail", MQTT_UNKNOWN_FILTER_FAILS}, {0}};
@@ -58,7 +57,7 @@ const struct option_row option_rows[] = {
     {.flag = "mqtts-port", .key = "mqttsPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(mqtts_port),
      .placeholder = "PORT", .initial = "8883", .help = "MQTT 3.1.1 over TLS"},
     {.flag = "control-port", .key = "controlPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(control_port),
-     .placeholder = "PORT", .initial = "8180", .help = "Control API, health, metrics: plain HTTP, without authentication"},
+     .placeholder = "PORT", .initial = "8180", .help = "Control API and health: plain HTTP, without authentication"},
 
     {.flag = "data-dir", .key = "dataDir", .group = GROUP_DATA, .type = OPTION_TEXT, .offset = AT(data_directory),
      .placeholder = "DIR",

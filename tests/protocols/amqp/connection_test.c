@@ -91,7 +91,7 @@ START_TEST(test_a_silent_peer_is_closed_after_the_full_240_seconds)
     amqp_connection_tick(connection_of(&bench), now + 240000);
     peer_expect_silence(&peer);
     amqp_connection_tick(connection_of(&bench), now + 240001);
-    const struct frame_seen *close = peer_expect(&peer, FRAME_CLOSE);
+    const struct frame_seen *close = peer_expect_close(&peer);
     ck_assert_str_eq(frame_condition(close), "amqp:connection:forced");
     ck_assert(strstr(frame_description(close), "240000 milliseconds") != NULL);
     ck_assert(strstr(frame_description(close), "DeviceGateway_") != NULL);
@@ -135,7 +135,7 @@ START_TEST(test_who_does_not_authenticate_is_closed_after_a_minute)
     bench_run(&bench);
     ck_assert(silent.stream.is_closed);
     ck_assert_uint_eq(silent.stream.out.length, 0);
-    ck_assert_str_eq(frame_condition(peer_expect(&open, FRAME_CLOSE)), "amqp:connection:forced");
+    ck_assert_str_eq(frame_condition(peer_expect_close(&open)), "amqp:connection:forced");
     peer_expect_silence(&known);
     bench_close(&bench);
 }
@@ -163,7 +163,7 @@ START_TEST(test_a_close_of_the_peer_is_noted_as_one)
     bench_open(&bench);
     peer_open_service(&peer, &bench);
     peer_put(&peer, 0, "DL[DL[sS]]", (uint64_t)FRAME_CLOSE, (uint64_t)0x1d, "amqp:x", "y");
-    peer_expect(&peer, FRAME_CLOSE);
+    peer_expect_close(&peer);
     ck_assert(peer.stream.is_closed);
     ck_assert_str_eq(last_reason(&bench), "closed by the peer");
     bench_close(&bench);
@@ -180,7 +180,7 @@ START_TEST(test_the_operator_ends_connections_politely_or_by_reset)
     peer_open_service(&reset, &bench);
     ck_assert(sessions_next_connection(bench.sessions, 0, &view));
     ck_assert(sessions_end_connection(bench.sessions, view.id, END_DROPPED));
-    ck_assert_str_eq(frame_condition(peer_expect(&dropped, FRAME_CLOSE)), "amqp:connection:forced");
+    ck_assert_str_eq(frame_condition(peer_expect_close(&dropped)), "amqp:connection:forced");
     peer_put(&dropped, 0, "DL[]", (uint64_t)FRAME_CLOSE);
     bench_run(&bench);
     ck_assert(dropped.stream.is_closed);
@@ -202,8 +202,8 @@ START_TEST(test_shutdown_says_close_to_everybody)
     peer_open_device(&peers[1], &bench, "d1");
     peer_connect(&peers[2], &bench);
     sessions_end_all(bench.sessions, END_SHUTDOWN);
-    peer_expect(&peers[0], FRAME_CLOSE);
-    peer_expect(&peers[1], FRAME_CLOSE);
+    peer_expect_close(&peers[0]);
+    peer_expect_close(&peers[1]);
     ck_assert(peers[2].stream.is_closed);
     bench_close(&bench);
 }
@@ -257,8 +257,7 @@ START_TEST(test_the_largest_frame_is_read_and_a_larger_one_refused)
     peer_put_transfer(&peer, (struct transfer){.handle = 2}, writer_text(&message));
     ck_assert_uint_eq(frame_outcome(peer_expect(&peer, FRAME_DISPOSITION)), 0x24);
     peer_write_literal(&peer, "\0\1\0\1\2\0\0\0");
-    ck_assert_str_eq(
-        frame_condition(peer_expect(&peer, FRAME_CLOSE)), "amqp:connection:framing-error");
+    ck_assert_str_eq(frame_condition(peer_expect_close(&peer)), "amqp:connection:framing-error");
     ck_assert(peer.stream.is_closed);
     writer_free(&message);
     bench_close(&bench);
@@ -333,8 +332,7 @@ START_TEST(test_a_first_frame_that_is_not_open_is_refused)
     peer_write_literal(&peer, "AMQP\0\1\0\0\0\0\0\x0c\2\0\0\0\0\x53\x17\x45");
     peer_expect(&peer, FRAME_HEADER_AMQP);
     peer_expect(&peer, FRAME_OPEN);
-    ck_assert_str_eq(
-        frame_condition(peer_expect(&peer, FRAME_CLOSE)), "amqp:connection:framing-error");
+    ck_assert_str_eq(frame_condition(peer_expect_close(&peer)), "amqp:connection:framing-error");
     ck_assert(peer.stream.is_closed);
     bench_close(&bench);
 }

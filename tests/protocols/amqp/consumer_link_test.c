@@ -550,11 +550,32 @@ START_TEST(test_60_a_connected_device_that_is_disabled_is_disconnected)
     open_receiver(&peer, &bench, 10);
     bench_disable(&bench, "d1");
     peer_expect_detach(&peer, "amqp:not-found", 404001);
-    const struct frame_seen *frame = peer_expect(&peer, FRAME_CLOSE);
+    const struct frame_seen *frame = peer_expect_close(&peer);
     ck_assert_str_eq(frame_condition(frame), "amqp:not-found");
     peer_put(&peer, 0, "DL[]", (uint64_t)FRAME_CLOSE);
     bench_run(&bench);
     ck_assert(peer.stream.is_closed);
+    bench_close(&bench);
+}
+END_TEST
+
+/* An npm client that is told to go answers with the detach of its put-token links, and waits for
+ * the answer to that: 45 seconds if only the connection was closed. */
+START_TEST(test_the_hub_closes_links_then_sessions_then_the_connection)
+{
+    struct bench bench;
+    struct peer peer;
+    bench_open(&bench);
+    open_receiver(&peer, &bench, 10);
+    bench_disable(&bench, "d1");
+    peer_expect_detach(&peer, "amqp:not-found", 404001);
+    for (int cbs_links = 2; cbs_links > 0; cbs_links--) {
+        const struct frame_seen *detach = peer_expect(&peer, FRAME_DETACH);
+        ck_assert(detach->fields[1].is.boolean);
+        ck_assert_str_eq(frame_condition(detach), "");
+    }
+    ck_assert_str_eq(frame_condition(peer_expect(&peer, FRAME_END)), "");
+    ck_assert_str_eq(frame_condition(peer_expect(&peer, FRAME_CLOSE)), "amqp:not-found");
     bench_close(&bench);
 }
 END_TEST
@@ -815,6 +836,7 @@ SUITE("amqp receivers", test_pitfall_24_a_transfer_has_id_tag_format_and_is_not_
     test_a_settlement_of_a_lost_connection_is_committed_without_an_answer,
     test_a_second_receiver_ends_the_older_one,
     test_60_a_connected_device_that_is_disabled_is_disconnected,
+    test_the_hub_closes_links_then_sessions_then_the_connection,
     test_60_other_devices_of_the_connection_stay,
     test_a_connected_device_that_is_deleted_is_disconnected,
     test_a_peer_that_does_not_read_is_given_nothing_more,

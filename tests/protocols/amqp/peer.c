@@ -300,6 +300,17 @@ const struct frame_seen *peer_expect(struct peer *peer, enum frame_code code)
     return frame;
 }
 
+const struct frame_seen *peer_expect_close(struct peer *peer)
+{
+    const struct frame_seen *frame = peer_next(peer);
+    while (frame &&
+           (frame->code == FRAME_FLOW || frame->code == FRAME_DETACH || frame->code == FRAME_END)) {
+        frame = peer_next(peer);
+    }
+    must_hold(frame && frame->code == FRAME_CLOSE, "no close came");
+    return frame;
+}
+
 void peer_expect_silence(struct peer *peer)
 {
     const struct frame_seen *frame = peer_next(peer);

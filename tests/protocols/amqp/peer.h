@@ -113,6 +113,8 @@ uint32_t peer_put_transfer(struct peer *peer, struct transfer transfer, struct t
 const struct frame_seen *peer_expect(struct peer *peer, enum frame_code code);
 /* Any frame; NULL when there is none. */
 const struct frame_seen *peer_next(struct peer *peer);
+/* The connection's close, with whatever it closes before that: links and sessions. */
+const struct frame_seen *peer_expect_close(struct peer *peer);
 /* Runs, and fails unless nothing but flow frames came. */
 void peer_expect_silence(struct peer *peer);
 

@@ -82,7 +82,7 @@ static void say_goodbye(struct peer *peer, uint16_t channel, uint32_t handle)
     peer_put(peer, channel, "DL[]", (uint64_t)FRAME_END);
     peer_expect(peer, FRAME_END);
     peer_put(peer, 0, "DL[]", (uint64_t)FRAME_CLOSE);
-    peer_expect(peer, FRAME_CLOSE);
+    peer_expect_close(peer);
     ck_assert(peer->stream.is_closed);
 }
 

@@ -1,8 +1,9 @@
+#include "protocols/auth/certificate.h"
 #include "protocols/https/message_codec.h"
 #include "store/memory.h"
+#include "tests/protocols/auth/certificate_maker.h"
 #include "tests/protocols/https/rest.h"
 
-#include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -389,31 +390,13 @@ START_TEST(test_a_bad_token_is_401_and_no_device_404)
 }
 END_TEST
 
-/* Of no issuer that matters; valid around the machine's time. Returns owned. */
-static X509 *make_certificate(char thumbprint[65])
-{
-    X509 *certificate = X509_new();
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    unsigned char hash[32];
-    unsigned length;
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    ck_assert_int_gt(X509_sign(certificate, key, EVP_sha256()), 0);
-    ck_assert_int_eq(X509_digest(certificate, EVP_sha256(), hash, &length), 1);
-    for (size_t i = 0; i < 32; i++) {
-        sprintf(thumbprint + 2 * i, "%02x", hash[i]);
-    }
-    EVP_PKEY_free(key);
-    return certificate;
-}
-
 START_TEST(test_a_certificate_of_the_connection_opens_its_device)
 {
     struct identity_draft draft = {
         .device_id = "x1", .enabled = true, .authentication = AUTHENTICATION_SELF_SIGNED};
     rest_open(&rest);
-    X509 *certificate = make_certificate(draft.primary_thumbprint);
+    X509 *certificate = make_device_certificate("any");
+    strcpy(draft.primary_thumbprint, certificate_hash(certificate).sha256);
     small_hub_put(&rest.small, &draft);
     peer_set_certificate(rest.peer, certificate, false);
     answer_check_status(receive_with("/devices/x1/messages/devicebound?" VERSION, ""), 204);

@@ -467,6 +467,9 @@ START_TEST(test_a_bulk_item_may_name_the_version_it_changes)
     ck_assert_ptr_nonnull(strstr(answer->body, "\"errorCode\":412001"));
     answer = bulk("[{\"id\":\"d1\",\"importMode\":\"deleteIfMatchETag\"}]");
     ck_assert_ptr_nonnull(strstr(answer->body, "\"errorCode\":412001"));
+    /* The name that the npm SDK sends. */
+    answer_check_status(
+        bulk("[{\"id\":\"d1\",\"importMode\":\"deleteIfMatchETag\",\"etag\":\"MQ==\"}]"), 200);
     rest_close(&rest);
 }
 END_TEST

@@ -37,7 +37,8 @@ function binary() {
 function deadline(promise, what, ms = PATIENCE_MS) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what}`)), ms);
+    // What lost a race must not keep the process alive; what is waited for does.
+    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what}`)), ms).unref();
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
@@ -203,9 +204,9 @@ class Hub {
     return sasToken(this.address, POLICY_KEY, seconds, policy);
   }
 
-  deviceToken(deviceId, seconds = 3600) {
+  deviceToken(deviceId, seconds = 3600, key = keyOf(deviceId)) {
     const resource = encodeURIComponent(`${this.address}/devices/${encodeURIComponent(deviceId)}`);
-    return sasToken(resource, keyOf(deviceId), seconds);
+    return sasToken(resource, key, seconds);
   }
 
   async ask(method, route, body) {

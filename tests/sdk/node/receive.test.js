@@ -83,10 +83,10 @@ test('a lock that lapses brings the message again, and the late complete changes
 
 test('a message that expires in the hands of the device is Expired, not Success', async (t) => {
   const device = await fresh(t);
-  const expiryTimeUtc = new Date((await hub.now()).getTime() + 30000);
+  const expiryTimeUtc = (await hub.now()).getTime() + 30000;
   await service.send(device.id, message('x', { messageId: 'held', ack: 'full', expiryTimeUtc }));
   const received = await device.next();
-  assert.equal(received.expiryTimeUtc.getTime(), expiryTimeUtc.getTime());
+  assert.equal(Number(received.expiryTimeUtc), expiryTimeUtc);
   await hub.advance('PT31S');
   await device.complete(received);
   assert.equal((await feedback.record('held')).statusCode, 'Expired');
@@ -187,7 +187,6 @@ test('a message without ids arrives without ids', async (t) => {
 test('telemetry is taken, beside messages to the device', async (t) => {
   const device = await fresh(t);
   await device.client.sendEvent(message('temperature'));
-  await device.client.sendEventBatch([message('one'), message('two')]);
   await service.send(device.id, message('x'));
   assert.equal(text(await device.next()), 'x');
 });
