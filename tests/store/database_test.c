@@ -296,7 +296,7 @@ static void set_up(void)
 {
     log_set_level(LOG_ERROR);
     folder_make(folder);
-    told[0] = '\0';
+    memset(told, 0, sizeof told);
 }
 
 static void tear_down(void)
