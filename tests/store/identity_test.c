@@ -328,7 +328,7 @@ END_TEST
 
 START_TEST(test_the_operators_key_is_that_of_all_policies)
 {
-    struct key key;
+    struct key key = {0};
     open_registry(NULL);
     ck_assert_uint_eq(identity_policy_at(registry, 0)->primary.length, 32); /* nobody's guess */
     ck_assert(key_parse(KEY, &key));
