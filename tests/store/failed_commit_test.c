@@ -131,6 +131,7 @@ static struct delivery held;
 
 static void open_full(bool on_disk)
 {
+    memset(&told, 0, sizeof told);
     fixture_open(&f, on_disk);
     fixture_send(&f, "d1", (struct sending){.id = "a", .ack = "full"});
     fixture_send(&f, "d1", (struct sending){.id = "b", .ack = "full"});
