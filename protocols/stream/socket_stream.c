@@ -46,6 +46,7 @@ struct socket_stream {
     struct loop_timer *deadline; /* of the handshake or of the close; NULL in between */
     struct farewell *farewell;
     bool was_full; /* the peer is not read until the output is low again */
+    bool input_was_full; /* nor until the owner has consumed some of the input */
     bool peer_has_ended;
     bool owner_knows_end;
     X509 *certificate; /* fetched once; NULL: none */
@@ -203,12 +204,35 @@ static void on_flush(evutil_socket_t descriptor, short what, void *context)
     flush_gathered(context);
 }
 
+static void read_on(struct socket_stream *self)
+{
+    if (self->phase == PHASE_OPEN && !self->was_full && !self->input_was_full) {
+        bufferevent_enable(self->buffers, EV_READ);
+    }
+}
+
+/* Libevent stops reading at the mark by itself, but tells of a full input again and again. */
+static void watch_input(struct socket_stream *self)
+{
+    bool is_full = evbuffer_get_length(bufferevent_get_input(self->buffers)) >= STREAM_INPUT_MAX;
+    if (is_full == self->input_was_full) {
+        return;
+    }
+    self->input_was_full = is_full;
+    if (is_full) {
+        bufferevent_disable(self->buffers, EV_READ);
+    } else {
+        read_on(self);
+    }
+}
+
 static void on_read(struct bufferevent *buffers, void *context)
 {
     struct socket_stream *self = context;
     /* A peer that gathers small writes waits for this acknowledgement; the option does not last. */
     const int on = 1;
     setsockopt(self->descriptor, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    watch_input(self);
     if (self->stream.events && evbuffer_get_length(bufferevent_get_input(buffers)) > 0) {
         self->stream.events->readable(self->stream.owner);
     }
@@ -222,9 +246,7 @@ static void on_write(struct bufferevent *buffers, void *context)
         return;
     }
     self->was_full = false;
-    if (self->phase == PHASE_OPEN) {
-        bufferevent_enable(self->buffers, EV_READ);
-    }
+    read_on(self);
     if (self->stream.events && self->stream.events->writable) {
         self->stream.events->writable(self->stream.owner);
     }
@@ -293,7 +315,9 @@ static const uint8_t *socket_peek(struct stream *stream, size_t *length)
 
 static void socket_consume(struct stream *stream, size_t length)
 {
-    evbuffer_drain(bufferevent_get_input(of(stream)->buffers), length);
+    struct socket_stream *self = of(stream);
+    evbuffer_drain(bufferevent_get_input(self->buffers), length);
+    watch_input(self);
 }
 
 static void socket_write(struct stream *stream, const void *bytes, size_t length)
