@@ -30,8 +30,9 @@ function mqttConnect(hub, deviceId, keepAlive = 240) {
     mqttText(`${hub.address}/${deviceId}/?api-version=2021-04-12`), mqttText(hub.deviceToken(deviceId)));
 }
 
-function mqttPublish(deviceId, packetId, body) {
-  return mqttPacket(0x32, mqttText(`devices/${deviceId}/messages/events/`), Buffer.of(0, packetId), body);
+function mqttPublish(deviceId, packetId, body, bag = '') {
+  return mqttPacket(0x32, mqttText(`devices/${deviceId}/messages/events/${bag}`), Buffer.of(0, packetId),
+    Buffer.from(body));
 }
 
 /* A PUBLISH (QoS 1, id 7) of exactly `length` bytes. */
@@ -141,5 +142,5 @@ const amqp = {
 
 module.exports = {
   amqp, mqtt, AMQP_HEADER, AMQP_SASL_HEADER, MQTT_CONNACK, MQTT_DISCONNECT, MQTT_PINGREQ,
-  amqpOpen, mqttConnect, mqttPacket, mqttText,
+  amqpOpen, mqttConnect, mqttPacket, mqttPublish, mqttText,
 };
