@@ -50,14 +50,13 @@ static const char *item_etag(const json_t *item)
 
 /* An item that wants a version to match has to name one. */
 static struct etag_condition condition_of(
-    struct hub *hub, enum bulk_act act, const json_t *item, const char *device_id)
+    enum bulk_act act, const json_t *item, const struct identity *identity)
 {
     switch (act) {
     case BULK_CREATE:
         return (struct etag_condition){.match = ETAG_CREATE_ONLY};
     case BULK_CREATE_OR_UPDATE:
-        return (struct etag_condition){
-            .match = identity_find(hub_identities(hub), device_id) ? ETAG_ANY : ETAG_CREATE_ONLY};
+        return (struct etag_condition){.match = identity ? ETAG_ANY : ETAG_CREATE_ONLY};
     case BULK_UPDATE_IF_MATCH:
     case BULK_DELETE_IF_MATCH: {
         struct etag_condition condition = etag_read_condition(item_etag(item));
@@ -74,8 +73,20 @@ static struct etag_condition condition_of(
     return (struct etag_condition){.match = ETAG_ANY};
 }
 
+/* What an item names; `module_id` is NULL for a device. */
+struct target {
+    const char *device_id, *module_id;
+};
+
+static struct target target_of(const json_t *items, size_t index)
+{
+    const json_t *item = json_array_get(items, index);
+    return (struct target){json_string_value(json_object_get(item, "id")),
+        json_string_value(json_object_get(item, "moduleId"))};
+}
+
 static enum hub_code change(
-    struct hub *hub, const json_t *item, const char *device_id, struct hub_error *error)
+    struct hub *hub, const json_t *item, struct target target, struct hub_error *error)
 {
     struct identity_draft draft;
     struct identity *identity;
@@ -83,11 +94,17 @@ static enum hub_code change(
     if (act == BULK_UNKNOWN) {
         return hub_refuse(error, HUB_INVALID_OPERATION, "The import mode is not supported.");
     }
-    struct etag_condition condition = condition_of(hub, act, item, device_id);
+    identity = target.module_id
+                   ? identity_find_module(hub_identities(hub), target.device_id, target.module_id)
+                   : identity_find(hub_identities(hub), target.device_id);
+    struct etag_condition condition = condition_of(act, item, identity);
     if (act == BULK_DELETE || act == BULK_DELETE_IF_MATCH) {
-        return hub_delete_device(hub, device_id, condition, error);
+        return target.module_id
+                   ? hub_delete_module(hub, target.device_id, target.module_id, condition, error)
+                   : hub_delete_device(hub, target.device_id, condition, error);
     }
-    enum hub_code code = identity_read(item, device_id, &draft, error);
+    enum hub_code code =
+        identity_read_module(item, target.device_id, target.module_id, &draft, error);
     if (code == HUB_OK) {
         code = hub_put_device(hub, &draft, condition, &identity, error);
     }
@@ -95,12 +112,18 @@ static enum hub_code change(
     return code;
 }
 
-/* Whether an item before this one has the same id. */
-static bool is_repeated(const json_t *items, size_t index, const char *device_id)
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Whether an item before this one names the same. */
+static bool is_repeated(const json_t *items, size_t index, struct target target)
 {
     for (size_t i = 0; i < index; i++) {
-        const char *other = json_string_value(json_object_get(json_array_get(items, i), "id"));
-        if (other && strcmp(other, device_id) == 0) {
+        struct target other = target_of(items, i);
+        if (is_same(other.device_id, target.device_id) &&
+            is_same(other.module_id, target.module_id)) {
             return true;
         }
     }
@@ -111,18 +134,31 @@ static enum hub_code change_item(
     struct hub *hub, const json_t *items, size_t index, struct hub_error *error)
 {
     const json_t *item = json_array_get(items, index);
-    const char *device_id = json_string_value(json_object_get(item, "id"));
+    struct target target = target_of(items, index);
     const json_t *module_id = json_object_get(item, "moduleId");
-    if (!device_id) {
+    if (!target.device_id) {
         return hub_refuse(error, HUB_ARGUMENT_NULL, "The item has no id.");
     }
-    if (module_id && !json_is_null(module_id)) {
-        return hub_refuse(error, HUB_INVALID_OPERATION, "Modules are not supported.");
+    if (module_id && !json_is_null(module_id) && !target.module_id) {
+        return hub_refuse(error, HUB_ARGUMENT_INVALID, "moduleId is not a string.");
     }
-    if (is_repeated(items, index, device_id)) {
+    if (is_repeated(items, index, target)) {
         return hub_refuse(error, HUB_DEVICE_DEFINED_MULTIPLE_TIMES, NULL);
     }
-    return change(hub, item, device_id, error);
+    return change(hub, item, target, error);
+}
+
+static json_t *write_failure(struct target target, const struct hub_error *error)
+{
+    const char *id = target.device_id;
+    json_t *failed = json_object();
+    json_object_set_new(failed, "deviceId", json_string(id ? id : ""));
+    if (target.module_id) {
+        json_object_set_new(failed, "moduleId", json_string(target.module_id));
+    }
+    json_object_set_new(failed, "errorCode", json_integer(error->code));
+    json_object_set_new(failed, "errorStatus", json_string(id ? id : error->sentence));
+    return failed;
 }
 
 static json_t *change_all(struct hub *hub, const json_t *items)
@@ -130,15 +166,9 @@ static json_t *change_all(struct hub *hub, const json_t *items)
     json_t *errors = json_array();
     for (size_t i = 0; i < json_array_size(items); i++) {
         struct hub_error error;
-        if (change_item(hub, items, i, &error) == HUB_OK) {
-            continue;
+        if (change_item(hub, items, i, &error) != HUB_OK) {
+            json_array_append_new(errors, write_failure(target_of(items, i), &error));
         }
-        const char *id = json_string_value(json_object_get(json_array_get(items, i), "id"));
-        json_t *failed = json_object();
-        json_object_set_new(failed, "deviceId", json_string(id ? id : ""));
-        json_object_set_new(failed, "errorCode", json_integer(error.code));
-        json_object_set_new(failed, "errorStatus", json_string(id ? id : error.sentence));
-        json_array_append_new(errors, failed);
     }
     return errors;
 }

@@ -8,6 +8,7 @@
 
 /* registry.c */
 http_handler registry_put, registry_get, registry_delete, registry_list, registry_purge;
+http_handler registry_list_modules;
 http_handler registry_device_statistics, registry_service_statistics;
 
 /* bulk.c */
