@@ -14,6 +14,9 @@ http_handler registry_device_statistics, registry_service_statistics;
 /* bulk.c */
 http_handler bulk_change;
 
+/* twin.c */
+http_handler twin_get, twin_patch, twin_put, twin_post;
+
 /* device.c */
 http_handler device_receive, device_settle, device_abandon, device_no_twin, device_no_upload;
 

@@ -14,7 +14,7 @@ static const char *const type_names[] = {[AUTHENTICATION_SAS] = "sas",
     [AUTHENTICATION_CA] = "certificateAuthority",
     [AUTHENTICATION_NONE] = "none"};
 
-static json_t *write_time(struct instant at, bool is_new)
+json_t *identity_write_time(struct instant at, bool is_new)
 {
     char text[ISO8601_SIZE];
     if (at.us == 0) {
@@ -22,6 +22,11 @@ static json_t *write_time(struct instant at, bool is_new)
     }
     iso8601_format_instant(at, 7, text);
     return json_string(text);
+}
+
+const char *identity_type_name(enum identity_authentication authentication)
+{
+    return type_names[authentication];
 }
 
 static json_t *write_key(const struct key *key)
@@ -59,13 +64,14 @@ static json_t *write_authentication(const struct identity_draft *is)
 /* What devices and modules have at the same place. */
 static void write_connection(json_t *body, const struct identity *identity, bool is_new)
 {
-    json_object_set_new(
-        body, "connectionStateUpdatedTime", write_time(identity->connection_updated, is_new));
+    json_object_set_new(body, "connectionStateUpdatedTime",
+        identity_write_time(identity->connection_updated, is_new));
     if (!identity->device) {
         json_object_set_new(
-            body, "statusUpdatedTime", write_time(identity->status_updated, is_new));
+            body, "statusUpdatedTime", identity_write_time(identity->status_updated, is_new));
     }
-    json_object_set_new(body, "lastActivityTime", write_time(identity->last_activity, is_new));
+    json_object_set_new(
+        body, "lastActivityTime", identity_write_time(identity->last_activity, is_new));
 }
 
 static void write_ids(json_t *body, const struct identity *identity)

@@ -16,6 +16,12 @@
  */
 json_t *identity_write(struct hub *hub, const struct identity *identity, bool is_new);
 
+/* A time of the registry; one that is not set (0) is the year 1, as above. Returns owned. */
+json_t *identity_write_time(struct instant at, bool is_new);
+
+/* "sas", "selfSigned", … */
+const char *identity_type_name(enum identity_authentication authentication);
+
 /* Reads what a caller wants a device, or a module, to be; members that are read-only are not looked
  * at. `module_id` NULL: the device. Errors: ARGUMENT_INVALID. */
 enum hub_code identity_read(const json_t *body, const char *device_id, struct identity_draft *draft,

@@ -108,7 +108,7 @@ START_TEST(test_modules_are_disabled_and_deleted_with_their_device)
     put("d1", "m2", create);
     put("d2", "m1", create);
     int64_t row = find("d1", "m1")->row;
-    twins_report(hub_twins(f.hub), row, TEXT("{\"a\":1}"), &version, &f.error);
+    twins_report(hub_twins(f.hub), row, TEXT("{\"a\":1}"), START, &version, &f.error);
     fixture_enable(&f, "d1", false);
     ck_assert(!identity_is_enabled(find("d1", "m1")) && identity_is_enabled(find("d2", "m1")));
     fixture_enable(&f, "d1", true);

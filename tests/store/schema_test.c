@@ -21,7 +21,7 @@ static sqlite3 *make_file(const char *path, int last)
     return handle;
 }
 
-START_TEST(test_the_devices_of_a_file_without_modules_are_kept_and_no_row_comes_again)
+START_TEST(test_the_devices_and_twins_of_an_older_file_are_kept_and_no_row_comes_again)
 {
     char folder[FOLDER_SIZE];
     folder_make(folder);
@@ -56,10 +56,15 @@ START_TEST(test_the_devices_of_a_file_without_modules_are_kept_and_no_row_comes_
         hub_put_device(hub, &draft, (struct etag_condition){ETAG_CREATE_ONLY, 0}, &module, &error),
         HUB_OK);
     ck_assert_int_eq(module->row, 10);
+    struct twin twin = twins_load(hub_twins(hub), 5);
+    ck_assert_uint_eq(twin.reported.version, 2);
+    ck_assert_uint_eq(twin.version, 3);
+    ck_assert_int_eq(json_integer_value(json_object_get(twin.reported.values, "a")), 1);
+    twin_release(&twin);
     hub_close(hub);
     clock_free(clock);
     folder_remove(folder);
 }
 END_TEST
 
-SUITE_MAIN("schema", test_the_devices_of_a_file_without_modules_are_kept_and_no_row_comes_again)
+SUITE_MAIN("schema", test_the_devices_and_twins_of_an_older_file_are_kept_and_no_row_comes_again)

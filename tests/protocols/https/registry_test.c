@@ -54,6 +54,7 @@ START_TEST(test_if_match_is_read_bare_and_quoted)
     } cases[] = {{NULL, ETAG_CREATE_ONLY, 0}, {"", ETAG_CREATE_ONLY, 0},
         {"\"\"", ETAG_CREATE_ONLY, 0}, {"*", ETAG_ANY, 0}, {"\"*\"", ETAG_ANY, 0},
         {"MA==", ETAG_EXACT, 0}, {"\"MA==\"", ETAG_EXACT, 0}, {"MTI=", ETAG_EXACT, 12},
+        {"MTIz", ETAG_EXACT, 123}, {"MTIzNDU2Nzg5", ETAG_EXACT, 123456789},
         {"W/\"MA==\"", ETAG_EXACT, UINT64_MAX}, {"junk", ETAG_EXACT, UINT64_MAX},
         {"MA", ETAG_EXACT, UINT64_MAX}, {"MDE=", ETAG_EXACT, UINT64_MAX},
         {"\"", ETAG_EXACT, UINT64_MAX},
