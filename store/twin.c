@@ -112,27 +112,27 @@ static enum hub_code check_size(
     return HUB_OK;
 }
 
-/* One more version of the whole, if its parts are not too large. */
-static enum hub_code write(
-    struct twins *twins, int64_t row, struct twin *twin, struct hub_error *error)
+static enum hub_code check_sizes(const struct twin *twin, struct hub_error *error)
 {
     enum hub_code code = check_size(twin->tags, TWIN_TAGS_SIZE_MAX, "tags", error);
     if (code == HUB_OK) {
         code = check_size(twin->desired.values, TWIN_SIZE_MAX, "desired properties", error);
     }
-    if (code == HUB_OK) {
-        code = check_size(twin->reported.values, TWIN_SIZE_MAX, "reported properties", error);
-    }
-    if (code == HUB_OK) {
-        sqlite3_bind_int64(twins->put, 1, row);
-        sqlite3_bind_int64(twins->put, 2, (int64_t)twin->etag);
-        sqlite3_bind_int64(twins->put, 3, (int64_t)++twin->version);
-        bind_json(twins->put, 4, twin->tags);
-        bind_properties(twins->put, 5, &twin->desired);
-        bind_properties(twins->put, 8, &twin->reported);
-        database_run(twins->database, twins->put);
-    }
-    return code;
+    return code == HUB_OK
+               ? check_size(twin->reported.values, TWIN_SIZE_MAX, "reported properties", error)
+               : code;
+}
+
+/* One more version of the whole. */
+static void write(struct twins *twins, int64_t row, struct twin *twin)
+{
+    sqlite3_bind_int64(twins->put, 1, row);
+    sqlite3_bind_int64(twins->put, 2, (int64_t)twin->etag);
+    sqlite3_bind_int64(twins->put, 3, (int64_t)++twin->version);
+    bind_json(twins->put, 4, twin->tags);
+    bind_properties(twins->put, 5, &twin->desired);
+    bind_properties(twins->put, 8, &twin->reported);
+    database_run(twins->database, twins->put);
 }
 
 void twins_forget(struct twins *twins, int64_t row)
@@ -181,7 +181,10 @@ enum hub_code twins_report(struct twins *twins, int64_t row, struct text patch, 
         struct twin twin = twins_load(twins, row);
         change_properties(&twin.reported, change, now, false);
         *version = twin.reported.version;
-        code = write(twins, row, &twin, error);
+        code = check_sizes(&twin, error);
+        if (code == HUB_OK) {
+            write(twins, row, &twin);
+        }
         twin_release(&twin);
     }
     json_decref(change);
@@ -242,28 +245,47 @@ static void apply(struct twin *twin, const json_t *patch, json_t *tags, json_t *
     }
 }
 
-enum hub_code twins_change(struct twins *twins, int64_t row, const json_t *patch,
-    enum twin_change change, struct instant now, struct hub_error *error)
+/* `twin` becomes what it would be, and is to be released whatever the answer. */
+static enum hub_code try_change(struct twin *twin, const json_t *patch, enum twin_change change,
+    struct instant now, struct hub_error *error)
 {
     const json_t *properties = json_object_get(patch, "properties");
     json_t *tags = NULL, *desired = NULL;
-    enum hub_code code = HUB_OK;
     if (!json_is_object(patch) ||
         (properties && !json_is_null(properties) && !json_is_object(properties))) {
         return hub_refuse(
             error, HUB_ARGUMENT_INVALID, "The twin, or its properties, is not a JSON object.");
     }
-    code = take_part(patch, "tags", &tags, error);
+    enum hub_code code = take_part(patch, "tags", &tags, error);
     if (code == HUB_OK) {
         code = take_part(properties, "desired", &desired, error);
     }
     if (code == HUB_OK) {
-        struct twin twin = twins_load(twins, row);
-        apply(&twin, patch, tags, desired, change, now);
-        code = write(twins, row, &twin, error);
-        twin_release(&twin);
+        apply(twin, patch, tags, desired, change, now);
+        code = check_sizes(twin, error);
     }
     json_decref(tags);
     json_decref(desired);
+    return code;
+}
+
+enum hub_code twins_change(struct twins *twins, int64_t row, const json_t *patch,
+    enum twin_change change, struct instant now, struct hub_error *error)
+{
+    struct twin twin = twins_load(twins, row);
+    enum hub_code code = try_change(&twin, patch, change, now, error);
+    if (code == HUB_OK) {
+        write(twins, row, &twin);
+    }
+    twin_release(&twin);
+    return code;
+}
+
+enum hub_code twins_check(struct twins *twins, int64_t row, const json_t *patch,
+    enum twin_change change, struct hub_error *error)
+{
+    struct twin twin = twins_load(twins, row);
+    enum hub_code code = try_change(&twin, patch, change, (struct instant){0}, error);
+    twin_release(&twin);
     return code;
 }

@@ -68,6 +68,10 @@ enum twin_change {
 enum hub_code twins_change(struct twins *twins, int64_t row, const json_t *patch,
     enum twin_change change, struct instant now, struct hub_error *error);
 
+/* Whether that change could be made. `row` 0: of a twin that is yet to come. */
+enum hub_code twins_check(struct twins *twins, int64_t row, const json_t *patch,
+    enum twin_change change, struct hub_error *error);
+
 void twins_forget(struct twins *twins, int64_t row);
 
 #endif

@@ -21,6 +21,8 @@ enum bulk_act {
     BULK_UPDATE_IF_MATCH,
     BULK_DELETE,
     BULK_DELETE_IF_MATCH,
+    BULK_UPDATE_TWIN,
+    BULK_UPDATE_TWIN_IF_MATCH,
     BULK_UNKNOWN
 };
 
@@ -29,7 +31,9 @@ static const char *const mode_names[BULK_UNKNOWN] = {[BULK_CREATE] = "create",
     [BULK_UPDATE] = "update",
     [BULK_UPDATE_IF_MATCH] = "updateIfMatchETag",
     [BULK_DELETE] = "delete",
-    [BULK_DELETE_IF_MATCH] = "deleteIfMatchETag"};
+    [BULK_DELETE_IF_MATCH] = "deleteIfMatchETag",
+    [BULK_UPDATE_TWIN] = "updateTwin",
+    [BULK_UPDATE_TWIN_IF_MATCH] = "updateTwinIfMatchETag"};
 
 static enum bulk_act read_mode(const json_t *item)
 {
@@ -67,6 +71,8 @@ static struct etag_condition condition_of(
     }
     case BULK_UPDATE:
     case BULK_DELETE:
+    case BULK_UPDATE_TWIN:
+    case BULK_UPDATE_TWIN_IF_MATCH:
     case BULK_UNKNOWN:
         break;
     }
@@ -85,31 +91,104 @@ static struct target target_of(const json_t *items, size_t index)
         json_string_value(json_object_get(item, "moduleId"))};
 }
 
-static enum hub_code change(
-    struct hub *hub, const json_t *item, struct target target, struct hub_error *error)
+static struct identity *find(struct hub *hub, struct target target)
 {
-    struct identity_draft draft;
-    struct identity *identity;
-    enum bulk_act act = read_mode(item);
-    if (act == BULK_UNKNOWN) {
-        return hub_refuse(error, HUB_INVALID_OPERATION, "The import mode is not supported.");
+    struct identity_registry *registry = hub_identities(hub);
+    return target.module_id ? identity_find_module(registry, target.device_id, target.module_id)
+                            : identity_find(registry, target.device_id);
+}
+
+/* ---- twins ---- */
+
+static bool has_twin(const json_t *item)
+{
+    const json_t *tags = json_object_get(item, "tags");
+    const json_t *properties = json_object_get(item, "properties");
+    return (tags && !json_is_null(tags)) || (properties && !json_is_null(properties));
+}
+
+static enum hub_code check_twin_etag(
+    struct hub *hub, const json_t *item, const struct identity *identity, struct hub_error *error)
+{
+    const char *text = json_string_value(json_object_get(item, "twinETag"));
+    struct etag_condition condition = etag_read_twin_condition(text ? text : item_etag(item));
+    struct twin twin = twins_load(hub_twins(hub), identity->row);
+    bool fits = condition.match == ETAG_EXACT && condition.etag == twin.etag;
+    twin_release(&twin);
+    return fits ? HUB_OK : hub_refuse(error, HUB_PRECONDITION_FAILED, "PreconditionFailed");
+}
+
+static enum hub_code change_twin(struct hub *hub, enum bulk_act act, const json_t *item,
+    struct target target, struct hub_error *error)
+{
+    const struct identity *identity = find(hub, target);
+    enum hub_code code = HUB_OK;
+    if (!identity) {
+        return hub_refuse(error, HUB_DEVICE_NOT_FOUND, "%s", target.device_id);
     }
-    identity = target.module_id
-                   ? identity_find_module(hub_identities(hub), target.device_id, target.module_id)
-                   : identity_find(hub_identities(hub), target.device_id);
-    struct etag_condition condition = condition_of(act, item, identity);
-    if (act == BULK_DELETE || act == BULK_DELETE_IF_MATCH) {
+    if (act == BULK_UPDATE_TWIN_IF_MATCH) {
+        code = check_twin_etag(hub, item, identity, error);
+    }
+    return code == HUB_OK
+               ? twins_change(hub_twins(hub), identity->row, item, TWIN_MERGE, hub_now(hub), error)
+               : code;
+}
+
+/* ---- identities ---- */
+
+static enum hub_code delete (struct hub *hub, enum bulk_act act, const json_t *item,
+    struct target target, struct hub_error *error) {
+    struct etag_condition condition = condition_of(act, item, find(hub, target));
         return target.module_id
                    ? hub_delete_module(hub, target.device_id, target.module_id, condition, error)
                    : hub_delete_device(hub, target.device_id, condition, error);
-    }
+}
+
+/* The twin that comes with an identity is looked at first: an item is done whole, or not at all. */
+static enum hub_code put(struct hub *hub, enum bulk_act act, const json_t *item,
+    struct target target, struct hub_error *error)
+{
+    struct identity_draft draft;
+    struct identity *identity = find(hub, target);
+    struct etag_condition condition = condition_of(act, item, identity);
+    int64_t row = identity ? identity->row : 0;
     enum hub_code code =
         identity_read_module(item, target.device_id, target.module_id, &draft, error);
+    if (code == HUB_OK && has_twin(item)) {
+        code = twins_check(hub_twins(hub), row, item, TWIN_MERGE, error);
+    }
     if (code == HUB_OK) {
         code = hub_put_device(hub, &draft, condition, &identity, error);
     }
     OPENSSL_cleanse(&draft, sizeof draft);
+    if (code == HUB_OK && has_twin(item)) {
+        code = twins_change(hub_twins(hub), identity->row, item, TWIN_MERGE, hub_now(hub), error);
+    }
     return code;
+}
+
+/* ---- items ---- */
+
+static enum hub_code change(
+    struct hub *hub, const json_t *item, struct target target, struct hub_error *error)
+{
+    enum bulk_act act = read_mode(item);
+    switch (act) {
+    case BULK_CREATE:
+    case BULK_CREATE_OR_UPDATE:
+    case BULK_UPDATE:
+    case BULK_UPDATE_IF_MATCH:
+        return put(hub, act, item, target, error);
+    case BULK_DELETE:
+    case BULK_DELETE_IF_MATCH:
+        return delete (hub, act, item, target, error);
+    case BULK_UPDATE_TWIN:
+    case BULK_UPDATE_TWIN_IF_MATCH:
+        return change_twin(hub, act, item, target, error);
+    case BULK_UNKNOWN:
+        break;
+    }
+    return hub_refuse(error, HUB_INVALID_OPERATION, "The import mode is not supported.");
 }
 
 static bool is_same(const char *a, const char *b)

@@ -182,7 +182,50 @@ START_TEST(test_what_a_device_reports_is_in_the_twin)
 }
 END_TEST
 
-SUITE_MAIN("twins", test_a_twin_that_nobody_changed_is_written_in_the_recorded_order,
+START_TEST(test_bulk_items_bring_and_change_twins)
+{
+    rest_open(&rest);
+    answer_check_status(ask("POST", "/devices?" VERSION, NULL,
+                            "[{\"id\":\"new\",\"importMode\":\"create\",\"tags\":{\"a\":1},"
+                            "\"properties\":{\"desired\":{\"b\":2}}},"
+                            "{\"id\":\"d1\",\"importMode\":\"updateTwin\",\"tags\":{\"c\":3}},"
+                            "{\"id\":\"d2\",\"importMode\":\"UpdateTwinIfMatchETag\","
+                            "\"twinETag\":\"AAAAAAAAAAE=\",\"tags\":{\"d\":4}}]"),
+        200);
+    assert_twin(TWIN("new"), "tags.a", "1");
+    assert_twin(TWIN("new"), "properties.desired.b", "2");
+    assert_twin(TWIN("d1"), "tags.c", "3");
+    assert_twin(TWIN("d1"), "deviceEtag", "\"MA==\"");
+    assert_twin(TWIN("d2"), "tags.d", "4");
+    rest_close(&rest);
+}
+END_TEST
+
+START_TEST(test_a_bulk_item_with_a_twin_is_done_whole_or_not_at_all)
+{
+    rest_open(&rest);
+    struct answer *answer = ask("POST", "/devices?" VERSION, NULL,
+        "[{\"id\":\"new\",\"importMode\":\"create\",\"tags\":{\"$a\":1}},"
+        "{\"id\":\"d1\",\"importMode\":\"updateTwinIfMatchETag\",\"twinETag\":\"AAAAAAAAAAI=\","
+        "\"tags\":{\"d\":4}},"
+        "{\"id\":\"d2\",\"importMode\":\"updateTwinIfMatchETag\",\"tags\":{\"d\":4}},"
+        "{\"id\":\"none\",\"importMode\":\"updateTwin\",\"tags\":{\"d\":4}}]");
+    answer_check_status(answer, 400);
+    ck_assert_str_eq(answer->body,
+        "{\"isSuccessful\":false,\"errors\":["
+        "{\"deviceId\":\"new\",\"errorCode\":400004,\"errorStatus\":\"new\"},"
+        "{\"deviceId\":\"d1\",\"errorCode\":412001,\"errorStatus\":\"d1\"},"
+        "{\"deviceId\":\"d2\",\"errorCode\":412001,\"errorStatus\":\"d2\"},"
+        "{\"deviceId\":\"none\",\"errorCode\":404001,\"errorStatus\":\"none\"}],\"warnings\":[]}");
+    rest_expect(&rest, 404, "GET", "/devices/new?" VERSION);
+    assert_twin(TWIN("d1"), "tags", "missing");
+    rest_close(&rest);
+}
+END_TEST
+
+SUITE_MAIN("twins", test_bulk_items_bring_and_change_twins,
+    test_a_bulk_item_with_a_twin_is_done_whole_or_not_at_all,
+    test_a_twin_that_nobody_changed_is_written_in_the_recorded_order,
     test_a_patch_merges_and_answers_the_whole_twin, test_a_put_replaces,
     test_a_stale_etag_changes_nothing, test_java_patches_by_post,
     test_a_module_has_a_twin_of_its_own, test_unknown_devices_and_modules_are_device_not_found,
