@@ -203,6 +203,11 @@ static void drop_unseen(struct identity_registry *registry, struct entry *head)
     }
 }
 
+static int compare_rows(const struct entry *a, const struct entry *b)
+{
+    return (a->identity.row > b->identity.row) - (a->identity.row < b->identity.row);
+}
+
 /* Brings the index to what the log says, keeping the identities that are in both where they are:
  * others hold pointers to them. A device's row comes before those of its modules. */
 static void load(struct identity_registry *registry)
@@ -216,6 +221,10 @@ static void load(struct identity_registry *registry)
     }
     sqlite3_reset(registry->select);
     drop_unseen(registry, registry->devices);
+    DL_SORT(registry->devices, compare_rows);
+    DL_FOREACH (registry->devices, entry) {
+        DL_SORT(entry->modules, compare_rows);
+    }
 }
 
 static void undone(void *owner, const struct hub_error *failure)

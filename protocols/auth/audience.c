@@ -167,7 +167,8 @@ void audience_find_identity(const struct audience *audience, struct identity_reg
     if (audience_has_module(audience)) {
         find_id(audience->segments[3], registry, device, addressed_module, module);
     }
-    snprintf(name, AUDIENCE_NAME_MAX + 1, "%s%s%s", device, module[0] ? "/" : "", module);
+    snprintf(name, AUDIENCE_NAME_MAX + 1, "%s%s%s", device,
+        audience_has_module(audience) ? "/" : "", module);
 }
 
 bool audience_write_scope(

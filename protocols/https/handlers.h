@@ -17,6 +17,9 @@ http_handler bulk_change;
 /* twin.c */
 http_handler twin_get, twin_patch, twin_put, twin_post;
 
+/* query.c */
+http_handler query_run;
+
 /* device.c */
 http_handler device_receive, device_settle, device_abandon, device_no_twin, device_no_upload;
 

@@ -14,6 +14,7 @@
 #define SETTLE_MAX 1024 /* a settlement's body is nothing, or one byte */
 #define IDENTITY_MAX 65536
 #define TWIN_MAX 262144 /* desired properties, tags, and reported ones that are not looked at */
+#define QUERY_MAX 65536
 #define BULK_MAX 1048576
 #define TELEMETRY_MAX 262144 /* learn.microsoft.com, "IoT Hub quotas and throttling" */
 
@@ -38,6 +39,7 @@ static const struct http_route routes[] = {
     {"DELETE", "/devices/{}/modules/{}", SETTLE_MAX, registry_delete},
     {"GET", "/devices", SETTLE_MAX, registry_list},
     {"POST", "/devices", BULK_MAX, bulk_change},
+    {"POST", "/devices/query", QUERY_MAX, query_run},
     {"DELETE", "/devices/{}/commands", SETTLE_MAX, registry_purge},
     {"GET", "/twins/{}", SETTLE_MAX, twin_get},
     {"PATCH", "/twins/{}", TWIN_MAX, twin_patch},
