@@ -13,6 +13,8 @@
 
 #define SETTLE_MAX 1024 /* a settlement's body is nothing, or one byte */
 #define IDENTITY_MAX 65536
+#define TWIN_MAX 262144 /* desired properties, tags, and reported ones that are not looked at */
+#define QUERY_MAX 65536
 #define BULK_MAX 1048576
 #define TELEMETRY_MAX 262144 /* learn.microsoft.com, "IoT Hub quotas and throttling" */
 
@@ -31,9 +33,22 @@ static const struct http_route routes[] = {
     {"PUT", "/devices/{}", IDENTITY_MAX, registry_put},
     {"GET", "/devices/{}", SETTLE_MAX, registry_get},
     {"DELETE", "/devices/{}", SETTLE_MAX, registry_delete},
+    {"GET", "/devices/{}/modules", SETTLE_MAX, registry_list_modules},
+    {"PUT", "/devices/{}/modules/{}", IDENTITY_MAX, registry_put},
+    {"GET", "/devices/{}/modules/{}", SETTLE_MAX, registry_get},
+    {"DELETE", "/devices/{}/modules/{}", SETTLE_MAX, registry_delete},
     {"GET", "/devices", SETTLE_MAX, registry_list},
     {"POST", "/devices", BULK_MAX, bulk_change},
+    {"POST", "/devices/query", QUERY_MAX, query_run},
     {"DELETE", "/devices/{}/commands", SETTLE_MAX, registry_purge},
+    {"GET", "/twins/{}", SETTLE_MAX, twin_get},
+    {"PATCH", "/twins/{}", TWIN_MAX, twin_patch},
+    {"PUT", "/twins/{}", TWIN_MAX, twin_put},
+    {"POST", "/twins/{}", TWIN_MAX, twin_post},
+    {"GET", "/twins/{}/modules/{}", SETTLE_MAX, twin_get},
+    {"PATCH", "/twins/{}/modules/{}", TWIN_MAX, twin_patch},
+    {"PUT", "/twins/{}/modules/{}", TWIN_MAX, twin_put},
+    {"POST", "/twins/{}/modules/{}", TWIN_MAX, twin_post},
     {"GET", "/statistics/devices", SETTLE_MAX, registry_device_statistics},
     {"GET", "/statistics/service", SETTLE_MAX, registry_service_statistics},
 

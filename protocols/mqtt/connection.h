@@ -54,7 +54,7 @@ struct mqtt_connection {
     struct loop_timer *token; /* its end, with grace; NULL for certificates */
 
     /* From CONNECT on. */
-    char device_id[DEVICE_ID_MAX + 1];
+    char device_id[IDENTITY_NAME_MAX + 1]; /* name of the device or module */
     int64_t device; /* row of the identity */
     struct attendance *attendance; /* NULL: the device is gone */
     bool is_clean; /* nothing is stored */

@@ -86,8 +86,9 @@ static bool report_twin(
 {
     struct hub_error error;
     uint64_t version;
-    enum hub_code code = twins_report(
-        hub_twins(mqtt_connection_hub(connection)), connection->device, patch, &version, &error);
+    struct hub *hub = mqtt_connection_hub(connection);
+    enum hub_code code =
+        twins_report(hub_twins(hub), connection->device, patch, hub_now(hub), &version, &error);
     if (code != HUB_OK) {
         LOG(LOG_DEBUG, "MQTT-TWIN-REFUSED", error.sentence, {"device", connection->device_id});
         return answer_twin(connection, topic, "400", TEXT(""), TEXT(""));

@@ -4,14 +4,20 @@
 #include "tests/protocols/amqp/peer.h"
 #include "tests/protocols/amqp/suite.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ACCEPTED 0x24
 #define REJECTED 0x25
 
-static uint32_t request(struct peer *peer, uint32_t handle, bool settled, const char *operation,
-    const struct writer *correlation_id)
+#define REPORTED "/properties/reported"
+#define DESIRED "/notifications/twin/properties/desired"
+
+/* `resource` NULL: none. */
+static void request_of(struct peer *peer, struct transfer transfer, const char *operation,
+    const char *resource, const struct writer *correlation_id, const char *body)
 {
     struct writer message = {0};
     write_descriptor(&message, SECTION_MESSAGE_ANNOTATIONS);
@@ -20,7 +26,11 @@ static uint32_t request(struct peer *peer, uint32_t handle, bool settled, const 
     write_string(&message, text_of(operation));
     write_symbol(&message, TEXT("version"));
     write_null(&message);
-    write_close(&message, map, 4);
+    if (resource) {
+        write_symbol(&message, TEXT("resource"));
+        write_string(&message, text_of(resource));
+    }
+    write_close(&message, map, resource ? 6 : 4);
     write_descriptor(&message, SECTION_PROPERTIES);
     size_t list = write_open(&message, COMPOUND_LIST);
     for (int i = 0; i < PROPERTY_CORRELATION_ID; i++) {
@@ -33,36 +43,48 @@ static uint32_t request(struct peer *peer, uint32_t handle, bool settled, const 
     }
     write_close(&message, list, PROPERTY_CORRELATION_ID + 1);
     write_descriptor(&message, SECTION_DATA);
-    write_binary(&message, TEXT(" "));
-    uint32_t id = peer_put_transfer(
-        peer, (struct transfer){.handle = handle, .settled = settled}, writer_text(&message));
+    write_binary(&message, text_of(body));
+    peer_put_transfer(peer, transfer, writer_text(&message));
     writer_free(&message);
-    return id;
 }
 
-static void attach_twin(struct peer *peer, uint32_t handle, int snd_mode, const char *channel)
+static void request(struct peer *peer, uint32_t handle, bool settled, const char *operation,
+    const struct writer *correlation_id)
+{
+    request_of(peer, (struct transfer){.handle = handle, .settled = settled}, operation, NULL,
+        correlation_id, " ");
+}
+
+static void attach_twin_of(
+    struct peer *peer, uint32_t handle, int snd_mode, const char *channel, const char *address)
 {
     char name[32];
     snprintf(name, sizeof(name), "twin-%u", handle);
     peer_put_attach(peer, (struct attach){.handle = handle,
                               .name = name,
                               .snd_mode = snd_mode,
-                              .target = "/devices/d1/twin",
+                              .target = address,
                               .channel_id = channel});
     peer_expect(peer, FRAME_ATTACH);
     peer_put_attach(peer, (struct attach){.handle = handle + 1,
                               .name = name,
                               .receives = true,
                               .snd_mode = snd_mode,
-                              .source = "/devices/d1/twin",
+                              .source = address,
                               .channel_id = channel});
     peer_expect(peer, FRAME_ATTACH);
     peer_flow(peer, 0, handle + 1, 0, 10);
 }
 
-static void assert_reply(const struct frame_seen *frame, const struct writer *correlation_id,
+static void attach_twin(struct peer *peer, uint32_t handle, int snd_mode, const char *channel)
+{
+    attach_twin_of(peer, handle, snd_mode, channel, "/devices/d1/twin");
+}
+
+static int64_t assert_reply(const struct frame_seen *frame, const struct writer *correlation_id,
     int status, const char *body)
 {
+    int64_t version;
     struct sections sections;
     struct value value;
     ck_assert_uint_eq(frame->fields[2].length, 16);
@@ -72,12 +94,14 @@ static void assert_reply(const struct frame_seen *frame, const struct writer *co
     ck_assert_int_eq(value.is.integer, status);
     ck_assert(map_find(&sections.annotations, "version", &value));
     ck_assert_uint_eq(value.code, 0x81);
+    version = value.is.integer;
     const struct value *id = &sections.properties[PROPERTY_CORRELATION_ID];
     ck_assert_uint_eq(id->encoded_length, correlation_id->length);
     ck_assert_mem_eq(id->encoded, correlation_id->bytes, correlation_id->length);
     ck_assert(read_value(&sections.bodies, &value));
     ck_assert_int_eq(value.type, VALUE_BINARY);
     ck_assert(text_equal(value_text(&value), text_of(body)));
+    return version;
 }
 
 START_TEST(test_pitfall_05_a_twin_reply_follows_the_disposition_of_its_request)
@@ -103,9 +127,11 @@ END_TEST
 START_TEST(test_every_twin_operation_of_the_sdks_is_answered)
 {
     static const struct {
-        const char *operation;
+        const char *operation, *resource;
         int status;
-    } rows[] = {{"PATCH", 200}, {"PUT", 200}, {"DELETE", 200}, {"patch", 200}, {"POST", 400}};
+    } rows[] = {{"PATCH", REPORTED, 200}, {"PUT", DESIRED, 200}, {"DELETE", DESIRED, 200},
+        {"patch", REPORTED, 200}, {"POST", REPORTED, 400}, {"PATCH", DESIRED, 400},
+        {"PATCH", NULL, 400}, {"PUT", REPORTED, 400}};
     struct bench bench;
     struct peer peer;
     struct writer id = {0};
@@ -117,12 +143,93 @@ START_TEST(test_every_twin_operation_of_the_sdks_is_answered)
         "0123456789abcdef",
         17);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        request(&peer, 2, true, rows[i].operation, &id);
+        request_of(&peer, (struct transfer){.handle = 2, .settled = true}, rows[i].operation,
+            rows[i].resource, &id, "{}");
         const struct frame_seen *frame = peer_expect(&peer, FRAME_TRANSFER);
         ck_assert(frame->fields[4].is.boolean);
         assert_reply(frame, &id, rows[i].status, "");
         peer_expect_silence(&peer);
     }
+    writer_free(&id);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_reported_properties_are_merged_versioned_and_read_back)
+{
+    static const struct {
+        const char *patch;
+        int status;
+        int64_t version;
+    } rows[] = {{"{\"a\":1,\"b\":{\"c\":2}}", 200, 2}, {"{\"a\":null}", 200, 3}, {"[]", 400, 1},
+        {"", 400, 1}, {"{\"a.b\":1}", 400, 1}};
+    struct bench bench;
+    struct peer peer;
+    struct writer id = {0};
+    bench_open(&bench);
+    peer_open_device(&peer, &bench, "d1");
+    attach_twin(&peer, 2, 1, "twin:1");
+    write_string(&id, TEXT("c"));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        request_of(&peer, (struct transfer){.handle = 2, .settled = true}, "PATCH", REPORTED, &id,
+            rows[i].patch);
+        ck_assert_int_eq(assert_reply(peer_expect(&peer, FRAME_TRANSFER), &id, rows[i].status, ""),
+            rows[i].version);
+    }
+    request(&peer, 2, true, "GET", &id);
+    assert_reply(peer_expect(&peer, FRAME_TRANSFER), &id, 200,
+        "{\"desired\":{\"$version\":1},\"reported\":{\"b\":{\"c\":2},\"$version\":3}}");
+    char *twin =
+        twins_read(hub_twins(bench.hub), identity_find(hub_identities(bench.hub), "d2")->row);
+    ck_assert_str_eq(twin, "{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}");
+    free(twin);
+    writer_free(&id);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_a_device_reads_what_a_service_desires)
+{
+    struct bench bench;
+    struct peer peer;
+    struct writer id = {0};
+    bench_open(&bench);
+    json_t *patch =
+        json_pack("{s{ss} s{s{si}}}", "tags", "floor", "1", "properties", "desired", "interval", 5);
+    ck_assert_int_eq(
+        twins_change(hub_twins(bench.hub), identity_find(hub_identities(bench.hub), "d1")->row,
+            patch, TWIN_MERGE, TEST_NOW, NULL),
+        HUB_OK);
+    json_decref(patch);
+    peer_open_device(&peer, &bench, "d1");
+    attach_twin(&peer, 2, 1, "twin:1");
+    write_string(&id, TEXT("c"));
+    request(&peer, 2, true, "GET", &id);
+    assert_reply(peer_expect(&peer, FRAME_TRANSFER), &id, 200,
+        "{\"desired\":{\"interval\":5,\"$version\":2},\"reported\":{\"$version\":1}}");
+    writer_free(&id);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_a_report_whose_commit_fails_is_not_answered_as_done)
+{
+    struct bench bench;
+    struct peer peer;
+    struct writer id = {0};
+    bench_open(&bench);
+    peer_open_device(&peer, &bench, "d1");
+    attach_twin(&peer, 2, 0, "twin:1");
+    write_string(&id, TEXT("c"));
+    bench_break_commits(&bench, true);
+    request_of(&peer, (struct transfer){.handle = 2}, "PATCH", REPORTED, &id, "{\"a\":1}");
+    ck_assert_str_eq(frame_condition(peer_expect(&peer, FRAME_DISPOSITION)), "amqp:internal-error");
+    peer_expect_silence(&peer);
+    bench_break_commits(&bench, false);
+    request(&peer, 2, false, "GET", &id);
+    peer_expect(&peer, FRAME_DISPOSITION);
+    assert_reply(peer_expect(&peer, FRAME_TRANSFER), &id, 200,
+        "{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}");
     writer_free(&id);
     bench_close(&bench);
 }
@@ -302,6 +409,9 @@ END_TEST
 
 SUITE("amqp device links", test_pitfall_05_a_twin_reply_follows_the_disposition_of_its_request,
     test_every_twin_operation_of_the_sdks_is_answered,
+    test_reported_properties_are_merged_versioned_and_read_back,
+    test_a_device_reads_what_a_service_desires,
+    test_a_report_whose_commit_fails_is_not_answered_as_done,
     test_a_twin_reply_goes_to_the_receiver_of_its_own_channel,
     test_nothing_is_sent_to_a_twin_link_unasked, test_telemetry_is_kept_with_what_it_carried,
     test_pitfall_22_each_message_of_a_batch_counts, test_telemetry_may_be_empty_but_not_malformed,

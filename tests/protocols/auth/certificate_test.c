@@ -140,6 +140,39 @@ START_TEST(test_a_trusted_chain_opens_the_device_of_its_common_name)
 }
 END_TEST
 
+START_TEST(test_a_module_has_both_ids_as_its_common_name)
+{
+    struct identity_draft draft = {.device_id = "ca-1",
+        .module_id = "m",
+        .enabled = true,
+        .authentication = AUTHENTICATION_CA};
+    X509 *module = make_valid_certificate("ca-1/m"), *device = make_valid_certificate("ca-1");
+
+    put_device("ca-1", AUTHENTICATION_CA, "", "");
+    small_hub_put(&small, &draft);
+    ck_assert_int_eq(access_with(module, true, "ca-1/m"), HUB_OK);
+    ck_assert_int_eq(access_with(module, true, "ca-1"), UNAUTHORIZED);
+    ck_assert_int_eq(access_with(device, true, "ca-1/m"), UNAUTHORIZED);
+    X509_free(module);
+    X509_free(device);
+}
+END_TEST
+
+START_TEST(test_a_module_without_authentication_is_opened_by_no_certificate)
+{
+    struct identity_draft draft = {.device_id = "ca-1",
+        .module_id = "m",
+        .enabled = true,
+        .authentication = AUTHENTICATION_NONE};
+    X509 *module = make_valid_certificate("ca-1/m");
+
+    put_device("ca-1", AUTHENTICATION_CA, "", "");
+    small_hub_put(&small, &draft);
+    ck_assert_int_eq(access_with(module, true, "ca-1/m"), UNAUTHORIZED);
+    X509_free(module);
+}
+END_TEST
+
 START_TEST(test_no_or_several_common_names_are_nobody)
 {
     static const char *const none[] = {NULL};
@@ -240,6 +273,8 @@ int main(void)
     tcase_add_test(enforcing, test_either_thumbprint_in_either_hash_and_case_opens_the_device);
     tcase_add_test(enforcing, test_a_mismatch_prints_both_hashes);
     tcase_add_test(enforcing, test_a_trusted_chain_opens_the_device_of_its_common_name);
+    tcase_add_test(enforcing, test_a_module_has_both_ids_as_its_common_name);
+    tcase_add_test(enforcing, test_a_module_without_authentication_is_opened_by_no_certificate);
     tcase_add_test(enforcing, test_no_or_several_common_names_are_nobody);
     tcase_add_test(enforcing, test_a_certificate_out_of_its_time_is_refused);
     tcase_add_test(enforcing, test_types_are_not_mixed_up);
