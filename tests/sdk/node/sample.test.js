@@ -6,7 +6,7 @@ const path = require('node:path');
 const test = require('node:test');
 const { promisify } = require('node:util');
 
-const { Hub, ROOT } = require('./harness');
+const { Hub, ROOT, binary } = require('./harness');
 
 const SAMPLE = path.join(ROOT, 'scripts', 'samples', 'node', 'c2d.js');
 const ATTEMPTS = 10; // the hub's default maximum of deliveries
@@ -68,4 +68,11 @@ test('the sample says what it needs', async () => {
   const failed = await promisify(execFile)(process.execPath, [SAMPLE], { env }).catch((error) => error);
   assert.equal(failed.code, 2);
   assert.match(failed.stderr, /^set SERVICE_CONNECTION_STRING and DEVICE_CONNECTION_STRING$/m);
+});
+
+test('the sample\'s own tests pass as its users run them', async () => {
+  const env = { ...process.env, DEVICEBOUND: binary(), DEVICEBOUND_BIND: '127.0.20.19', DEVICEBOUND_HOSTNAME: '127.0.20.19' };
+  delete env.NODE_TEST_CONTEXT; // it would report to this runner
+  const { stdout } = await promisify(execFile)('npm', ['test'], { cwd: path.dirname(SAMPLE), env, timeout: 60000 });
+  assert.match(stdout, /^# pass 5$/m);
 });
