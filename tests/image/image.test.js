@@ -6,10 +6,12 @@
 
 const assert = require('node:assert/strict');
 const { execFile, spawn } = require('node:child_process');
+const { readFile } = require('node:fs/promises');
+const path = require('node:path');
 const { test } = require('node:test');
 const { promisify } = require('node:util');
 
-const { eventually } = require('../sdk/node/harness');
+const { ROOT, eventually } = require('../sdk/node/harness');
 const { Device, Service, message } = require('../sdk/node/clients');
 
 const { DEVICEBOUND_IMAGE: IMAGE, DEVICEBOUND_VOLUME: VOLUME } = process.env;
@@ -53,10 +55,10 @@ class Container {
   }
 }
 
-async function connectionStrings() {
+async function connectionStrings(deviceId = 'd1') {
   const ask = async (path) => (await fetch(`http://${ADDRESS}:8180/control/v1/${path}`)).json();
   const { policies } = await ask('hub');
-  const { connectionString } = await ask('devices/d1');
+  const { connectionString } = await ask(`devices/${deviceId}`);
   return { service: policies.find(({ name }) => name === 'service').connectionString, device: connectionString };
 }
 
@@ -109,6 +111,17 @@ test('it needs no capability where port 443 is not privileged', async (t) => {
     '--sysctl', 'net.ipv4.ip_unprivileged_port_start=0', '--cap-drop', 'ALL',
     '--security-opt', 'no-new-privileges']);
   assert.equal(await container.stop(), '0');
+});
+
+test('docker/compose.yaml has the connection strings of its hub', async (t) => {
+  const compose = await readFile(path.join(ROOT, 'docker', 'compose.yaml'), 'utf8');
+  const [settings] = /^ +DEVICEBOUND_HOSTNAME: [^]*?(?=\n +volumes:)/m.exec(compose);
+  const options = [...settings.matchAll(/(DEVICEBOUND_\w+): (\S+)/g)]
+    .flatMap(([, name, value]) => ['--env', `${name}=${value}`]);
+  await Container.start(t, ['--network', 'host', ...options]);
+  const { service, device } = await connectionStrings('lamp');
+  assert.ok(compose.includes(`SERVICE_CONNECTION_STRING: ${service}\n`), service);
+  assert.ok(compose.includes(`DEVICE_CONNECTION_STRING: ${device}\n`), device);
 });
 
 test('it says what is wrong where port 443 is privileged and the capability gone', async () => {
