@@ -134,25 +134,36 @@ static struct entry *entry_find(struct identity_registry *registry, const char *
     return entry;
 }
 
+/* `previous` NULL: to the front. */
+static void entry_link(
+    struct identity_registry *registry, struct entry *entry, struct entry *previous)
+{
+    entry->previous = previous;
+    entry->next = previous ? previous->next : registry->first;
+    if (previous) {
+        previous->next = entry;
+    } else {
+        registry->first = entry;
+    }
+    if (entry->next) {
+        entry->next->previous = entry;
+    } else {
+        registry->last = entry;
+    }
+}
+
 static struct entry *entry_add(struct identity_registry *registry, const char *device_id)
 {
     struct entry *entry = memory_allocate(sizeof *entry);
     snprintf(entry->identity.is.device_id, sizeof entry->identity.is.device_id, "%s", device_id);
     HASH_ADD(by_id, registry->by_id, identity.is.device_id[0], strlen(entry->identity.is.device_id),
         entry);
-    entry->previous = registry->last;
-    if (registry->last) {
-        registry->last->next = entry;
-    } else {
-        registry->first = entry;
-    }
-    registry->last = entry;
+    entry_link(registry, entry, registry->last);
     return entry;
 }
 
-static void entry_drop(struct identity_registry *registry, struct entry *entry)
+static void entry_unlink(struct identity_registry *registry, struct entry *entry)
 {
-    HASH_DELETE(by_id, registry->by_id, entry);
     if (entry->previous) {
         entry->previous->next = entry->next;
     } else {
@@ -163,6 +174,12 @@ static void entry_drop(struct identity_registry *registry, struct entry *entry)
     } else {
         registry->last = entry->previous;
     }
+}
+
+static void entry_drop(struct identity_registry *registry, struct entry *entry)
+{
+    HASH_DELETE(by_id, registry->by_id, entry);
+    entry_unlink(registry, entry);
     OPENSSL_cleanse(entry, sizeof *entry);
     free(entry);
 }
@@ -183,7 +200,9 @@ static void read_key(sqlite3_stmt *row, int column, struct key *key)
     }
 }
 
-static void read_row(struct identity_registry *registry, sqlite3_stmt *row)
+/* Returns the entry, which then stands behind `previous`. */
+static struct entry *read_row(
+    struct identity_registry *registry, sqlite3_stmt *row, struct entry *previous)
 {
     char device_id[DEVICE_ID_MAX + 1];
     read_text(row, 1, device_id, sizeof device_id);
@@ -191,6 +210,8 @@ static void read_row(struct identity_registry *registry, sqlite3_stmt *row)
     if (!entry) {
         entry = entry_add(registry, device_id);
     }
+    entry_unlink(registry, entry);
+    entry_link(registry, entry, previous);
     entry->seen = true;
     struct identity *identity = &entry->identity;
     identity->row = sqlite3_column_int64(row, 0);
@@ -210,6 +231,7 @@ static void read_row(struct identity_registry *registry, sqlite3_stmt *row)
     if (ticks > registry->last_ticks) {
         registry->last_ticks = ticks;
     }
+    return entry;
 }
 
 /* Brings the index to what the log says, keeping the identities that are in both where they are:
@@ -219,8 +241,9 @@ static void load(struct identity_registry *registry)
     for (struct entry *entry = registry->first; entry; entry = entry->next) {
         entry->seen = false;
     }
+    struct entry *last = NULL;
     while (sqlite3_step(registry->select) == SQLITE_ROW) {
-        read_row(registry, registry->select);
+        last = read_row(registry, registry->select, last);
     }
     sqlite3_reset(registry->select);
     for (struct entry *entry = registry->first, *next; entry; entry = next) {
