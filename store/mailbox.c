@@ -35,7 +35,7 @@ static struct queue *queue_of(struct mailboxes *mailboxes, const struct identity
     mailboxes->fresh =
         memory_grow(mailboxes->fresh, mailboxes->fresh_count + 1, sizeof *mailboxes->fresh);
     mailboxes->fresh[mailboxes->fresh_count++] = identity->row;
-    return queue_create(mailboxes->queues, identity->row, identity->is.device_id,
+    return queue_create(mailboxes->queues, identity->row, identity->name,
         &mailboxes->settings->device, &queue_owner, mailboxes);
 }
 
@@ -43,7 +43,11 @@ static void make_queues(struct mailboxes *mailboxes)
 {
     const struct identity *identity = NULL;
     while ((identity = identity_next(mailboxes->registry, identity))) {
+        const struct identity *module = NULL;
         queue_of(mailboxes, identity);
+        while ((module = identity_next_module(identity, module))) {
+            queue_of(mailboxes, module);
+        }
     }
 }
 
@@ -66,7 +70,7 @@ static void group_undone(void *owner, const struct hub_error *failure)
     for (size_t i = 0; i < mailboxes->fresh_count; i++) {
         struct queue *queue = queue_find(mailboxes->queues, mailboxes->fresh[i]);
         const struct identity *identity =
-            queue ? identity_find(mailboxes->registry, queue_name(queue)) : NULL;
+            queue ? identity_find_name(mailboxes->registry, queue_name(queue)) : NULL;
         if (queue && (!identity || identity->row != mailboxes->fresh[i])) {
             queue_forget(queue);
         }
@@ -101,9 +105,9 @@ void mailboxes_free(struct mailboxes *mailboxes)
     }
 }
 
-struct queue *mailbox_of(struct mailboxes *mailboxes, const char *device_id)
+struct queue *mailbox_of(struct mailboxes *mailboxes, const char *name)
 {
-    const struct identity *identity = identity_find(mailboxes->registry, device_id);
+    const struct identity *identity = identity_find_name(mailboxes->registry, name);
     return identity ? queue_of(mailboxes, identity) : NULL;
 }
 

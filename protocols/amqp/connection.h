@@ -44,10 +44,10 @@ struct amqp_server {
     struct amqp_connection *connections;
 };
 
-/* A device this connection speaks for. */
+/* A device or module this connection speaks for, by its name. */
 struct attended {
     struct amqp_connection *connection;
-    char device_id[DEVICE_ID_MAX + 1];
+    char device_id[IDENTITY_NAME_MAX + 1];
     struct attendance *attendance;
     UT_hash_handle hh;
 };
@@ -94,7 +94,7 @@ struct amqp_connection {
     struct loop_timer *timer, *flush, *held_timer;
     struct amqp_held held;
     bool is_repeating; /* what was held: no fault strikes it again */
-    char sasl_device[DEVICE_ID_MAX + 1]; /* shown by PLAIN; "": none */
+    char sasl_device[IDENTITY_NAME_MAX + 1]; /* shown by PLAIN; "": none */
     bool flush_is_due, stream_has_ended, reset, output_was_full;
     const char *reason; /* why it ends, for the journal; static */
     int64_t opened_ms, input_ms, close_ms; /* monotonic */

@@ -59,7 +59,7 @@ struct fault_rule {
     uint64_t id; /* rising from 1; given by fault_add */
     enum fault_family family;
     enum fault_operation operation;
-    char device[DEVICE_ID_MAX + 1]; /* with * and ?; "": any, also none */
+    char device[IDENTITY_NAME_MAX + 1]; /* or module; with * and ?; "": any, also none */
     uint64_t after;
     uint64_t times; /* 0: without end */
     double probability;

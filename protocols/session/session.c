@@ -163,7 +163,7 @@ bool sessions_next_connection(
                 .client_version = connection->client_version,
                 .address = connection->address,
                 .since = connection->since,
-                .in_flight = connection->in_flight};
+                .in_flight = consumers_in_flight(connection)};
             return true;
         }
     }
@@ -223,7 +223,7 @@ void sessions_tell_clock(struct sessions *sessions)
 /* The registry's view: how many connections a device has, and since when. */
 static void mark_connected(struct sessions *sessions, const char *device_id, int change)
 {
-    struct identity *identity = identity_find(hub_identities(sessions->hub), device_id);
+    struct identity *identity = identity_find_name(hub_identities(sessions->hub), device_id);
     if (!identity) {
         return;
     }

@@ -83,7 +83,7 @@ void sessions_end_all(struct sessions *sessions, enum session_end end);
 /* The hub's clock has jumped, or tokens follow another one: tells every connection. */
 void sessions_tell_clock(struct sessions *sessions);
 
-/* ---- attendance: a connection speaks for a device ---- */
+/* ---- attendance: a connection speaks for a device, or for a module under its name ---- */
 
 struct attendance;
 

@@ -11,7 +11,7 @@
 
 struct attendance {
     struct connection *connection;
-    char device_id[DEVICE_ID_MAX + 1];
+    char device_id[IDENTITY_NAME_MAX + 1];
     void (*ended)(void *owner, enum session_end end);
     void *owner;
     struct attendance *prev, *next; /* of the connection */
@@ -20,7 +20,7 @@ struct attendance {
 
 /* The attendances of one device. */
 struct attended_device {
-    char device_id[DEVICE_ID_MAX + 1];
+    char device_id[IDENTITY_NAME_MAX + 1];
     struct attendance *attendances;
     UT_hash_handle by_id;
 };
@@ -31,7 +31,6 @@ struct connection {
     enum protocol protocol;
     char *identity, *client_version, *address;
     struct instant since;
-    size_t in_flight;
     bool fault_was_asked; /* for its beginning */
     connection_ended *ended;
     void (*clock_moved)(void *owner); /* NULL: does not mind */
@@ -63,5 +62,8 @@ void faults_free(struct sessions *sessions);
 /* Implemented by consumer.c: the queue's side. */
 void consumers_ready(void *listener, struct queue *queue);
 void consumers_removed(void *listener, struct queue *queue);
+
+/* Given to the consumers of the connection, and neither settled nor lapsed. */
+size_t consumers_in_flight(const struct connection *connection);
 
 #endif

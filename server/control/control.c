@@ -44,6 +44,7 @@ static const struct http_route routes[] = {
     {"PUT", "/control/v1/devices/{}/simulator", BODY_MAX, control_put_simulator},
     {"GET", "/control/v1/devices/{}/simulator", 0, control_get_simulator},
     {"DELETE", "/control/v1/devices/{}/simulator", 0, control_delete_simulator},
+    {"GET", "/control/v1/devices/{}/telemetry", 0, control_telemetry},
     {"POST", "/control/v1/messages/{}/{}", BODY_MAX, control_settle},
     {"GET", "/control/v1/journal", 0, control_journal},
     {"GET", "/control/v1/events", 0, control_events},

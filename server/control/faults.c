@@ -72,8 +72,8 @@ static enum hub_code read_match(
             error, "operation", "connect, authenticate, attach, send, deliver, settle or feedback");
     }
     if (device && (!json_is_string(device) || json_string_length(device) == 0 ||
-                      json_string_length(device) > DEVICE_ID_MAX)) {
-        return refuse(error, "device", "a device id of 1 to 128 characters, * and ? among them");
+                      json_string_length(device) > IDENTITY_NAME_MAX)) {
+        return refuse(error, "device", "the name of a device or module, * and ? among it");
     }
     rule->family = (enum fault_family)family;
     rule->operation = (enum fault_operation)operation;

@@ -70,6 +70,7 @@ json_t *shape_duration(struct duration span); /* with a sign before it when nega
 json_t *shape_clock(const struct clock *clock);
 json_t *shape_device(struct control *control, const struct identity *identity);
 json_t *shape_message(const struct message *message);
+json_t *shape_telemetry(const struct telemetry_item *item);
 json_t *shape_entry(const struct journal_entry *entry);
 json_t *shape_connection(const struct connection_view *view);
 
@@ -99,6 +100,8 @@ http_handler control_messages, control_send, control_purge, control_receive, con
 http_handler control_put_simulator, control_get_simulator, control_delete_simulator;
 json_t *shape_simulator(
     struct control *control, const char *device_id); /* null: it is not played; owned */
+/* telemetry.c */
+http_handler control_telemetry;
 
 /* journal.c */
 http_handler control_journal;
