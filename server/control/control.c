@@ -54,6 +54,11 @@ static const struct http_route routes[] = {
     {"GET", "/control/v1/faults", 0, control_faults},
     {"POST", "/control/v1/faults", BODY_MAX, control_add_fault},
     {"DELETE", "/control/v1/faults/{}", 0, control_delete_fault},
+    {"GET", "/control/v1/snapshots", 0, control_snapshots},
+    {"GET", "/control/v1/snapshots/{}", 0, control_get_snapshot},
+    {"POST", "/control/v1/snapshots/{}", BODY_MAX, control_save},
+    {"POST", "/control/v1/snapshots/{}/restore", BODY_MAX, control_restore},
+    {"DELETE", "/control/v1/snapshots/{}", 0, control_delete_snapshot},
     {NULL, NULL, 0, NULL},
 };
 

@@ -137,12 +137,17 @@ void listeners_dismiss(struct control *control);
 /* upheaval.c: what needs the hub for itself, done in order once nobody is connected */
 typedef enum hub_code upheaval_act(
     struct control *control, void *item, struct hub_error *error); /* takes `item` */
-void upheaval_begin(
-    struct control *control, struct http_request *request, upheaval_act *act, void *item);
+/* `drops`: the connections. An act that is done is answered 204. */
+void upheaval_begin(struct control *control, struct http_request *request, bool drops,
+    upheaval_act *act, void *item);
 void upheaval_free(struct control *control); /* refuses whoever waits */
 
 /* faults.c */
 http_handler control_faults, control_add_fault, control_delete_fault;
+
+/* snapshots.c */
+http_handler control_snapshots, control_get_snapshot, control_save, control_restore,
+    control_delete_snapshot;
 
 /* reset.c */
 http_handler control_reset;
