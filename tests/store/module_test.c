@@ -163,6 +163,8 @@ START_TEST(test_what_was_not_committed_has_not_happened_to_modules)
     ck_assert_ptr_null(find("d1", "m1"));
     undo();
     ck_assert_str_eq(find("d1", "m1")->device->is.device_id, "d1");
+    /* Back in its place, too. */
+    ck_assert_str_eq(identity_next(hub_identities(f.hub), NULL)->is.device_id, "d1");
     fixture_close(&f);
 }
 END_TEST
