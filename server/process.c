@@ -10,10 +10,12 @@
 #include "store/memory.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PATH_SIZE 4096
@@ -28,9 +30,22 @@ static enum exit_code fail(enum exit_code code, const char *sentence)
 
 /* ---- process and loop ---- */
 
+/* The image's program is permitted to bind ports below 1024 without being root (a file capability),
+ * but to be permitted is not to do so. Where it is not, bind says what is wrong. */
+static void raise_bind_capability(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, sets) == 0) {
+        sets[0].effective |= sets[0].permitted & (1U << CAP_NET_BIND_SERVICE);
+        syscall(SYS_capset, &header, sets);
+    }
+}
+
 enum exit_code process_raise_limits(struct process *process)
 {
     (void)process;
+    raise_bind_capability();
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;

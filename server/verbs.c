@@ -34,17 +34,16 @@ static enum exit_code print_version(const struct options *options)
     return EXIT_DONE;
 }
 
-static enum exit_code print_help(const struct options *options)
+static enum exit_code print_settings(const struct options *options)
 {
-    (void)options;
-    options_print_help(stdout);
-    return EXIT_DONE;
-}
-
-static enum exit_code print_markdown(const struct options *options)
-{
-    (void)options;
-    options_print_markdown(stdout);
+    static void (*const printers[])(FILE * out) = {
+        [VERB_HELP] = options_print_help,
+        [VERB_HELP_MARKDOWN] = options_print_markdown,
+        [VERB_HELP_MAN] = options_print_man,
+        [VERB_HELP_BASH] = options_print_bash,
+        [VERB_HELP_ENVIRONMENT] = options_print_environment,
+    };
+    printers[options->verb](stdout);
     return EXIT_DONE;
 }
 
@@ -179,8 +178,11 @@ enum exit_code verb_run(const struct options *options)
         [VERB_HEALTHCHECK] = check_health,
         [VERB_CONNECTION_STRING] = print_connection_string,
         [VERB_CA] = print_ca,
-        [VERB_HELP] = print_help,
-        [VERB_HELP_MARKDOWN] = print_markdown,
+        [VERB_HELP] = print_settings,
+        [VERB_HELP_MARKDOWN] = print_settings,
+        [VERB_HELP_MAN] = print_settings,
+        [VERB_HELP_BASH] = print_settings,
+        [VERB_HELP_ENVIRONMENT] = print_settings,
     };
     return verbs[options->verb](options);
 }

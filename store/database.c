@@ -366,12 +366,16 @@ void database_forget(struct database *database, const void *owner)
     forget_in(&database->running, owner);
 }
 
-/* Answers may register others: those wait for the next group. */
-static void run_answers(struct database *database, const struct hub_error *failure)
+/* Those of the group that ends. What members and answers register waits for the next one. */
+static void take_answers(struct database *database)
 {
     struct waiting_list empty = database->running;
     database->running = database->waiting;
     database->waiting = empty;
+}
+
+static void run_answers(struct database *database, const struct hub_error *failure)
+{
     for (size_t i = 0; i < database->running.count; i++) {
         struct waiting *waiting = &database->running.items[i];
         if (waiting->answer) {
@@ -427,6 +431,7 @@ bool database_commit(struct database *database)
             failure = &reason;
         }
     }
+    take_answers(database);
     for (size_t i = 0; i < database->member_count; i++) {
         const struct database_member *member = database->members[i].member;
         if (failure && member->undone) {

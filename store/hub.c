@@ -17,6 +17,7 @@ struct hub {
     struct mailboxes *mailboxes;
     struct subscriptions *subscriptions;
     struct twins *twins;
+    struct telemetry *telemetry;
     struct hub_settings settings;
     struct instant now; /* of this turn, once it has begun */
     bool turn_has_begun;
@@ -53,6 +54,8 @@ enum hub_code hub_open(struct hub **out, const struct hub_options *options, stru
     hub->journal = journal_create(JOURNAL_CAPACITY_DEFAULT);
     /* The order in which they hear of the end of a group: what is looked up comes first. */
     database_join(database, &journal_member, hub->journal);
+    hub->telemetry =
+        telemetry_open(database, hub->journal, TELEMETRY_COUNT_MAX, TELEMETRY_BYTES_MAX);
     hub->registry = identity_registry_open(database);
     hub->queues = queues_open(database, hub->journal);
     hub->feedback = feedback_open(database, hub->queues, hub->journal, &hub->settings);
@@ -80,6 +83,7 @@ void hub_close(struct hub *hub)
     feedback_free(hub->feedback);
     queues_free(hub->queues);
     identity_registry_free(hub->registry);
+    telemetry_free(hub->telemetry);
     database_close(hub->database);
     journal_free(hub->journal);
     free(hub);
@@ -128,6 +132,11 @@ struct subscriptions *hub_subscriptions(struct hub *hub)
 struct twins *hub_twins(struct hub *hub)
 {
     return hub->twins;
+}
+
+struct telemetry *hub_telemetry(struct hub *hub)
+{
+    return hub->telemetry;
 }
 
 struct hub_settings *hub_settings(struct hub *hub)

@@ -18,6 +18,7 @@
 #include "store/mailbox.h"
 #include "store/settings.h"
 #include "store/subscription.h"
+#include "store/telemetry.h"
 #include "store/twin.h"
 
 struct hub;
@@ -45,6 +46,7 @@ struct feedback *hub_feedback(struct hub *hub);
 struct journal *hub_journal(struct hub *hub);
 struct subscriptions *hub_subscriptions(struct hub *hub);
 struct twins *hub_twins(struct hub *hub);
+struct telemetry *hub_telemetry(struct hub *hub);
 /* May be written: a change takes effect at its next use. */
 struct hub_settings *hub_settings(struct hub *hub);
 

@@ -103,6 +103,9 @@ void journal_discard(struct journal *journal)
 
 const struct journal_entry *journal_next(const struct journal *journal, uint64_t after)
 {
+    if (after >= journal->published) {
+        return NULL; /* any number may be asked for, the largest too */
+    }
     uint64_t id = after + 1 > journal->first ? after + 1 : journal->first;
     return id < journal->published ? &journal->ring[id % journal->capacity]->entry : NULL;
 }

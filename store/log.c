@@ -4,6 +4,7 @@
 #include "store/iso8601.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -38,16 +39,41 @@ bool log_level_parse(const char *text, enum log_level *level)
     return false;
 }
 
+/* How many bytes of UTF-8 (RFC 3629) there are beyond ASCII; 0: it is none. */
+static size_t sequence_length(const unsigned char *c)
+{
+    size_t length = c[0] >= 0xf0 && c[0] <= 0xf4   ? 4
+                    : c[0] >= 0xe0 && c[0] <= 0xef ? 3
+                    : c[0] >= 0xc2 && c[0] <= 0xdf ? 2
+                                                   : 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((c[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    /* Too long a spelling, half of a UTF-16 pair, beyond the last character. */
+    bool is_wrong = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
+                    (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f);
+    return is_wrong ? 0 : length;
+}
+
 /* As the inside of a JSON string, which a line of text can hold too. */
 static void write_escaped(FILE *out, const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+    size_t length;
+    for (const unsigned char *c = (const unsigned char *)text; *c; c += length) {
+        length = 1;
         if (*c == '"' || *c == '\\') {
             fprintf(out, "\\%c", *c);
         } else if (*c < 0x20 || *c == 0x7f) {
             fprintf(out, "\\u%04x", *c);
-        } else {
+        } else if (*c < 0x80) {
             fputc(*c, out);
+        } else if ((length = sequence_length(c)) > 0) {
+            fwrite(c, 1, length, out);
+        } else {
+            fputs("\\ufffd", out);
+            length = 1;
         }
     }
 }
@@ -95,13 +121,15 @@ void log_write(
     char time[ISO8601_SIZE];
     iso8601_format_instant(clock_machine_now(), 3, time);
     /* One write a line: the checkpoint thread logs too. */
-    char line[8192];
-    FILE *out = fmemopen(line, sizeof line, "w");
+    char *line = NULL;
+    size_t length;
+    FILE *out = open_memstream(&line, &length);
     if (!out) {
         return;
     }
     (written_as == LOG_JSON ? write_json : write_text)(out, time, level, id, sentence, fields);
-    fclose(out);
-    line[sizeof line - 1] = '\0';
-    fputs(line, stderr);
+    if (fclose(out) == 0) {
+        fputs(line, stderr);
+    }
+    free(line);
 }

@@ -81,6 +81,7 @@ static enum hub_code change(struct entry *entry, const struct step *step)
     if (entry->row.locked) {
         entry->row.lock_token = lock_token_generate();
         entry->row.locked_until = instant_add(step->now, step->lock);
+        entry->holder = step->actor ? step->actor->connection : 0;
     }
     note(entry, step, from, transition);
     if (queue_state_is_final(transition->next)) {

@@ -155,6 +155,10 @@ struct queue_counts {
 struct queue_counts queue_get_counts(const struct queue *queue);
 bool queue_has_ready(const struct queue *queue);
 
+/* How many messages that connection holds locked. What was locked before the start, or was read
+ * back after a failed group, is held by nobody. */
+size_t queue_count_held(const struct queue *queue, uint64_t connection);
+
 /* One message of the queue, as the control API shows it. Pointers are borrowed until the next
  * change. */
 struct queue_view {

@@ -199,6 +199,7 @@ static void group_committed(void *owner)
 {
     struct queues *queues = owner;
     struct queue *telling = queues->stirred;
+    queues->committed = queues->totals; /* before the listener begins the next group */
     queues->stirred = NULL;
     for (struct queue *queue; (queue = telling);) {
         telling = queue->next_stirred;
@@ -218,6 +219,8 @@ static void group_undone(void *owner, const struct hub_error *failure)
     HASH_ITER (by_number, queues->by_number, queue, next) {
         forget_queue(queue);
     }
+    queues->totals = queues->committed;
+    queues->totals.enqueued_now = queues->totals.invisible_now = 0; /* counted while loading */
     queues_load(queues, queues->maker, queues->maker_context);
 }
 
@@ -348,6 +351,16 @@ struct queue_counts queue_get_counts(const struct queue *queue)
 bool queue_has_ready(const struct queue *queue)
 {
     return queue->enqueued != NULL;
+}
+
+size_t queue_count_held(const struct queue *queue, uint64_t connection)
+{
+    size_t count = 0;
+    const struct entry *entry;
+    DL_FOREACH (queue->invisible, entry) {
+        count += entry->holder == connection;
+    }
+    return count;
 }
 
 /* ---- looking ---- */

@@ -18,6 +18,7 @@ struct entry {
     struct queue *queue;
     enum queue_state state; /* written by change() only */
     struct message *message; /* NULL: only in the log */
+    uint64_t holder; /* connection it was last locked for; 0: none that is known */
     struct deadline deadline; /* the end of its lock or its expiry, whichever is first */
     struct entry *prev, *next; /* in the queue's list of its state */
     UT_hash_handle by_token; /* while invisible */
@@ -56,6 +57,7 @@ struct queues {
     int64_t last_row;
     size_t kept_bytes;
     struct queue_totals totals;
+    struct queue_totals committed; /* what is taken back to after a failed group */
 };
 
 /* Into the list, the tokens and the deadlines of its state; and out of them. */

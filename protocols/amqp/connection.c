@@ -306,11 +306,14 @@ static bool is_known(const struct amqp_connection *connection)
     return connection->tokens.count > 0 || stream_peer_certificate(connection->stream);
 }
 
+/* Once close is said, only its answer has a deadline: the others have passed. */
 static int64_t due_ms(const struct amqp_connection *connection, int64_t now_ms)
 {
+    if (connection->close_ms != 0) {
+        return connection->close_ms;
+    }
     int64_t due = connection->input_ms + AMQP_IDLE_MS + 1;
     due = earlier(due, pn_transport_tick(connection->driver.transport, now_ms));
-    due = earlier(due, connection->close_ms);
     due = earlier(due, token_due_ms(connection, now_ms));
     return is_known(connection) ? due : earlier(due, connection->opened_ms + AMQP_AUTHENTICATE_MS);
 }

@@ -69,7 +69,8 @@ static void refuse(void *context, struct http_request *request, const struct hub
     struct hub_error told = *error;
     if (http_request_header(request, "Upgrade")) {
         hub_refuse(&told, HUB_GENERIC_BAD_REQUEST,
-            "WebSocket begins with the first request of a connection.");
+            "WebSocket begins with the first request of a connection, in a head of at most 16 "
+            "KiB.");
     } else if (told.code == HUB_GENERIC_NOT_FOUND) {
         LOG(LOG_INFO, "HTTPS-ROUTE-UNKNOWN", "no such route",
             {"method", http_request_method(request)}, {"target", http_request_target(request)});

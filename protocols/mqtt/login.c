@@ -218,9 +218,11 @@ static bool take_will(
     struct mqtt_connection *connection, const struct connect *connect, const char *device_id)
 {
     struct topic topic = topic_parse(connect->will_topic, device_id);
-    connection->has_will = true;
-    connection->will_retain = connect->will_retain;
-    return topic.kind == TOPIC_TELEMETRY && bag_parse(topic.bag, &connection->will_bag);
+    if (topic.kind == TOPIC_TELEMETRY) {
+        connection->will =
+            publish_read_event(topic.bag, connect->will_message, connect->will_retain);
+    }
+    return connection->will != NULL;
 }
 
 bool login_handle(

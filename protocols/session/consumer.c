@@ -22,7 +22,6 @@ struct consumer {
     uint32_t credit; /* of the wire, those being locked included */
     struct delivery *locking; /* locked in the open group, to be given after it */
     uint32_t locking_count, locking_room;
-    uint32_t in_flight; /* given and not settled */
     bool is_giving; /* inside locked() */
     bool is_closed; /* while giving: freed at its end */
     struct consumer *prev, *next; /* of the connection */
@@ -103,10 +102,6 @@ static void offer(struct queue *queue)
 static void give(struct consumer *consumer, struct delivery *delivery)
 {
     consumer->credit -= consumer->credit > 0;
-    if (!consumer->options.settled) {
-        consumer->in_flight++;
-        consumer->connection->in_flight++;
-    }
     consumer->events->deliver(consumer->owner, delivery);
 }
 
@@ -185,6 +180,28 @@ void consumers_removed(void *listener, struct queue *queue)
     }
 }
 
+/* Several of one connection on one queue share what it holds: the first of them counts it. */
+static bool is_first_of_connection(const struct consumer *consumer)
+{
+    const struct consumer *first = queue_get_attachment(consumer->options.queue);
+    while (first->connection != consumer->connection) {
+        first = first->next_of_queue;
+    }
+    return first == consumer;
+}
+
+size_t consumers_in_flight(const struct connection *connection)
+{
+    size_t count = 0;
+    const struct consumer *consumer;
+    DL_FOREACH (connection->consumers, consumer) {
+        if (consumer->options.queue && is_first_of_connection(consumer)) {
+            count += queue_count_held(consumer->options.queue, connection->id);
+        }
+    }
+    return count;
+}
+
 /* ---- the protocol's side ---- */
 
 /* AMQP over TCP and over WebSocket are one family, so are the two of MQTT. */
@@ -232,7 +249,6 @@ struct consumer *consumer_open(struct connection *connection,
 void consumer_close(struct consumer *consumer)
 {
     DL_DELETE(consumer->connection->consumers, consumer);
-    consumer->connection->in_flight -= consumer->in_flight;
     if (consumer->options.queue) {
         leave_queue(consumer);
     }
@@ -258,10 +274,6 @@ void consumer_set_credit(struct consumer *consumer, uint32_t credit)
 enum hub_code consumer_settle(struct consumer *consumer, const struct lock_token *token,
     enum queue_settlement settlement, struct hub_error *error)
 {
-    if (consumer->in_flight > 0) {
-        consumer->in_flight--;
-        consumer->connection->in_flight--;
-    }
     if (!consumer->options.queue) {
         return hub_refuse(error, HUB_DEVICE_MESSAGE_LOCK_LOST, NULL);
     }

@@ -154,7 +154,7 @@ bool sessions_next_connection(
                 .client_version = connection->client_version,
                 .address = connection->address,
                 .since = connection->since,
-                .in_flight = connection->in_flight};
+                .in_flight = consumers_in_flight(connection)};
             return true;
         }
     }

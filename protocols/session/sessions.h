@@ -31,7 +31,6 @@ struct connection {
     enum protocol protocol;
     char *identity, *client_version, *address;
     struct instant since;
-    size_t in_flight;
     connection_ended *ended;
     void *owner;
     struct attendance *attendances;
@@ -50,5 +49,8 @@ struct sessions {
 /* Implemented by consumer.c: the queue's side. */
 void consumers_ready(void *listener, struct queue *queue);
 void consumers_removed(void *listener, struct queue *queue);
+
+/* Given to the consumers of the connection, and neither settled nor lapsed. */
+size_t consumers_in_flight(const struct connection *connection);
 
 #endif

@@ -9,6 +9,7 @@
 struct loop {
     struct event_base *base;
     bool is_stopped;
+    unsigned callbacks; /* of this turn */
 };
 
 struct loop_timer {
@@ -62,11 +63,19 @@ void loop_run(struct loop *loop, bool (*end_turn)(void *context), void *context)
     bool again = true;
     while (!loop->is_stopped) {
         int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | (again ? EVLOOP_NONBLOCK : 0);
+        loop->callbacks = 0;
         if (event_base_loop(loop->base, flags) < 0) {
             fputs("devicebound: the event loop failed\n", stderr);
             abort();
         }
         again = end_turn && end_turn(context);
+    }
+}
+
+void loop_count(struct loop *loop)
+{
+    if (++loop->callbacks == LOOP_CALLBACKS_MAX) {
+        event_base_loopbreak(loop->base);
     }
 }
 

@@ -25,6 +25,11 @@ struct event_base *loop_base(struct loop *loop);
 void loop_run(struct loop *loop, bool (*end_turn)(void *context), void *context);
 void loop_stop(struct loop *loop);
 
+/* For protocols/stream: a callback of its own begins. A turn ends after so many, so that there is a
+ * commit however busy the peers are; the rest has the next turn. */
+#define LOOP_CALLBACKS_MAX 512
+void loop_count(struct loop *loop);
+
 /* A timer that is not armed. `fire` runs once per arming. Returns owned. */
 struct loop_timer *loop_timer_create(struct loop *loop, void (*fire)(void *context), void *context);
 void loop_timer_free(struct loop_timer *timer); /* NULL is nothing */

@@ -46,6 +46,7 @@ struct socket_stream {
     struct loop_timer *deadline; /* of the handshake or of the close; NULL in between */
     struct farewell *farewell;
     bool was_full; /* the peer is not read until the output is low again */
+    bool input_is_full; /* nor until some input is consumed */
     bool peer_has_ended;
     bool owner_knows_end;
     X509 *certificate; /* fetched once; NULL: none */
@@ -169,10 +170,16 @@ static void on_closing_write(struct bufferevent *buffers, void *context)
     }
 }
 
+/* With TLS a write that failed comes as an end too. */
+static bool is_failure(short what)
+{
+    return what & BEV_EVENT_ERROR || (what & BEV_EVENT_EOF && what & BEV_EVENT_WRITING);
+}
+
 static void on_closing_event(struct bufferevent *buffers, short what, void *context)
 {
     struct socket_stream *self = context;
-    if (what & BEV_EVENT_ERROR) {
+    if (is_failure(what)) {
         destroy(self);
     } else if (what & BEV_EVENT_EOF) {
         self->peer_has_ended = true;
@@ -203,13 +210,29 @@ static void on_flush(evutil_socket_t descriptor, short what, void *context)
     flush_gathered(context);
 }
 
+/* Off while there is no room: libevent would call on_read for a full input without end. */
+static void watch_input(struct socket_stream *self)
+{
+    if (self->was_full || self->input_is_full) {
+        bufferevent_disable(self->buffers, EV_READ);
+    } else if (self->phase == PHASE_OPEN) {
+        bufferevent_enable(self->buffers, EV_READ);
+    }
+}
+
 static void on_read(struct bufferevent *buffers, void *context)
 {
     struct socket_stream *self = context;
+    loop_count(self->streams->loop);
+    size_t unread = evbuffer_get_length(bufferevent_get_input(buffers));
+    if (unread >= STREAM_INPUT_MAX) {
+        self->input_is_full = true;
+        watch_input(self);
+    }
     /* A peer that gathers small writes waits for this acknowledgement; the option does not last. */
     const int on = 1;
     setsockopt(self->descriptor, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
-    if (self->stream.events && evbuffer_get_length(bufferevent_get_input(buffers)) > 0) {
+    if (self->stream.events && unread > 0) {
         self->stream.events->readable(self->stream.owner);
     }
 }
@@ -222,9 +245,7 @@ static void on_write(struct bufferevent *buffers, void *context)
         return;
     }
     self->was_full = false;
-    if (self->phase == PHASE_OPEN) {
-        bufferevent_enable(self->buffers, EV_READ);
-    }
+    watch_input(self);
     if (self->stream.events && self->stream.events->writable) {
         self->stream.events->writable(self->stream.owner);
     }
@@ -274,7 +295,7 @@ static void on_event(struct bufferevent *buffers, short what, void *context)
     if (self->phase == PHASE_HANDSHAKE) {
         on_handshake(self, what);
     } else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) {
-        bool is_broken = what & BEV_EVENT_ERROR || self->phase == PHASE_BROKEN;
+        bool is_broken = is_failure(what) || self->phase == PHASE_BROKEN;
         self->phase = is_broken ? PHASE_BROKEN : PHASE_ENDED;
         self->peer_has_ended = true;
         bufferevent_disable(buffers, EV_READ);
@@ -293,7 +314,13 @@ static const uint8_t *socket_peek(struct stream *stream, size_t *length)
 
 static void socket_consume(struct stream *stream, size_t length)
 {
-    evbuffer_drain(bufferevent_get_input(of(stream)->buffers), length);
+    struct socket_stream *self = of(stream);
+    struct evbuffer *input = bufferevent_get_input(self->buffers);
+    evbuffer_drain(input, length);
+    if (self->input_is_full && evbuffer_get_length(input) < STREAM_INPUT_MAX) {
+        self->input_is_full = false;
+        watch_input(self);
+    }
 }
 
 static void socket_write(struct stream *stream, const void *bytes, size_t length)
@@ -314,7 +341,7 @@ static void socket_write(struct stream *stream, const void *bytes, size_t length
     }
     if (!self->was_full && stream_output_is_full(stream)) {
         self->was_full = true;
-        bufferevent_disable(self->buffers, EV_READ);
+        watch_input(self);
     }
 }
 

@@ -14,8 +14,7 @@ const char *option_source_name(enum option_source source)
     return names[source];
 }
 
-/* The accepted values in a few words; "" where the placeholder says enough. */
-static void describe_range(const struct option_row *row, char out[OPTION_ACCEPTED_SIZE])
+void option_describe_range(const struct option_row *row, char out[OPTION_ACCEPTED_SIZE])
 {
     out[0] = '\0';
     if (row->words || row->type == OPTION_COUNT || row->type == OPTION_DURATION) {
@@ -23,12 +22,21 @@ static void describe_range(const struct option_row *row, char out[OPTION_ACCEPTE
     }
 }
 
+static void print_verb(FILE *out, const struct option_verb *verb)
+{
+    char head[96];
+    bool is_default = verb->verb == VERB_SERVE;
+    snprintf(head, sizeof head, "devicebound %s%s%s %s", is_default ? "[" : "", verb->word,
+        is_default ? "]" : "", verb->arguments);
+    fprintf(out, "  %-38s %s\n", head, verb->help);
+}
+
 static void print_row(FILE *out, const struct option_row *row)
 {
     char head[64], range[OPTION_ACCEPTED_SIZE];
     snprintf(head, sizeof head, "--%s%s%s", row->flag, row->placeholder ? " " : "",
         row->placeholder ? row->placeholder : "");
-    describe_range(row, range);
+    option_describe_range(row, range);
     fprintf(out, "  %-34s %s", head, row->help);
     if (range[0]) {
         fprintf(out, " (%s)", range);
@@ -41,17 +49,15 @@ static void print_row(FILE *out, const struct option_row *row)
 
 void options_print_help(FILE *out)
 {
-    fputs(
-        "devicebound: a local IoT Hub for testing cloud-to-device messages\n"
-        "\n"
-        "  devicebound [serve] [SETTING...]       starts the hub\n"
-        "  devicebound version                    prints the version\n"
-        "  devicebound healthcheck [SETTING...]   exit 0 when the hub on --control-port is ready\n"
-        "  devicebound connection-string [--device ID | --policy NAME] [SETTING...]\n"
-        "  devicebound ca [SETTING...]            prints the CA certificate\n"
-        "\n"
-        "Each setting is a flag, an environment variable (--https-port: DEVICEBOUND_HTTPS_PORT)\n"
-        "and a key of the --config file; the first of these that is given counts.\n",
+    fputs("devicebound: a local IoT Hub for testing cloud-to-device messages\n\n", out);
+    for (size_t i = 0; i < option_verb_count; i++) {
+        if (option_verbs[i].help) {
+            print_verb(out, &option_verbs[i]);
+        }
+    }
+    fputs("\n"
+          "Each setting is a flag, an environment variable (--https-port: DEVICEBOUND_HTTPS_PORT)\n"
+          "and a key of the --config file; the first of these that is given counts.\n",
         out);
     for (enum option_group group = 0; group < GROUP_COUNT; group++) {
         fprintf(out, "\n%s\n", option_group_titles[group]);
@@ -68,7 +74,7 @@ static void print_markdown_row(FILE *out, const struct option_row *row)
 {
     char environment[OPTION_ENVIRONMENT_SIZE], range[OPTION_ACCEPTED_SIZE];
     option_environment_name(row, environment);
-    describe_range(row, range);
+    option_describe_range(row, range);
     fprintf(out, "| `--%s%s%s` | `%s` | ", row->flag, row->placeholder ? " " : "",
         row->placeholder ? row->placeholder : "", environment);
     if (row->key) {

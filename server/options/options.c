@@ -9,22 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct {
-    const char *word;
-    enum verb verb;
-} verbs[] = {
-    {"serve", VERB_SERVE},
-    {"version", VERB_VERSION},
-    {"--version", VERB_VERSION},
-    {"healthcheck", VERB_HEALTHCHECK},
-    {"connection-string", VERB_CONNECTION_STRING},
-    {"ca", VERB_CA},
-    {"help", VERB_HELP},
-    {"--help", VERB_HELP},
-    {"-h", VERB_HELP},
-    {"--help=markdown", VERB_HELP_MARKDOWN},
-};
-
 static struct option_given *given_of(struct options *options, const struct option_row *row)
 {
     return &options->given[row - option_rows];
@@ -141,9 +125,9 @@ static bool read_argument(char *const *arguments, int count, int *at, const stru
 /* The verb, which is the first argument if it is there, and the number of arguments it takes. */
 static int read_verb(struct options *options, char *const *arguments, int count)
 {
-    for (size_t i = 0; count > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (strcmp(arguments[1], verbs[i].word) == 0) {
-            options->verb = verbs[i].verb;
+    for (size_t i = 0; count > 1 && i < option_verb_count; i++) {
+        if (strcmp(arguments[1], option_verbs[i].word) == 0) {
+            options->verb = option_verbs[i].verb;
             return 1;
         }
     }

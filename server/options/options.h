@@ -1,7 +1,7 @@
 /*
  * Every setting of the process, once, in a table (options_table.c): flag, environment variable,
  * JSON key, type, range, default, sentence. Command line, environment, config file, --help, the
- * README's table and the control API's listing all read that table. Called by server/main and
+ * manual page, the README's table and the control API's listing all read that table. Called by server/main and
  * server/control.
  *
  * Precedence: command line, environment, config file, default. Reading settings writes nothing
@@ -29,7 +29,10 @@ enum verb {
     VERB_CONNECTION_STRING,
     VERB_CA,
     VERB_HELP,
-    VERB_HELP_MARKDOWN /* the settings as the README shows them */
+    VERB_HELP_MARKDOWN, /* the settings as the README shows them */
+    VERB_HELP_MAN, /* and as the package carries them */
+    VERB_HELP_BASH,
+    VERB_HELP_ENVIRONMENT
 };
 
 struct text_list {
@@ -116,6 +119,9 @@ void options_release(struct options *options);
 
 void options_print_help(FILE *out);
 void options_print_markdown(FILE *out);
+void options_print_man(FILE *out); /* the manual page */
+void options_print_bash(FILE *out); /* completion */
+void options_print_environment(FILE *out); /* every variable with its default, commented out */
 
 enum option_source {
     SOURCE_DEFAULT,

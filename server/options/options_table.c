@@ -166,3 +166,23 @@ const struct option_row option_rows[] = {
 /* clang-format on */
 
 const size_t option_row_count = sizeof option_rows / sizeof option_rows[0];
+
+const struct option_verb option_verbs[] = {
+    {"serve", VERB_SERVE, "[SETTING...]", "starts the hub"},
+    {"version", VERB_VERSION, "", "prints the version"},
+    {"--version", VERB_VERSION, NULL, NULL},
+    {"healthcheck", VERB_HEALTHCHECK, "[SETTING...]",
+        "exit 0 when the hub on --control-port is ready"},
+    {"connection-string", VERB_CONNECTION_STRING, "[--device ID | --policy NAME] [SETTING...]",
+        "prints a connection string"},
+    {"ca", VERB_CA, "[SETTING...]", "prints the CA certificate"},
+    {"help", VERB_HELP, "", "prints the settings"},
+    {"--help", VERB_HELP, NULL, NULL},
+    {"-h", VERB_HELP, NULL, NULL},
+    {"--help=markdown", VERB_HELP_MARKDOWN, NULL, NULL},
+    {"--help=man", VERB_HELP_MAN, NULL, NULL},
+    {"--help=bash", VERB_HELP_BASH, NULL, NULL},
+    {"--help=environment", VERB_HELP_ENVIRONMENT, NULL, NULL},
+};
+
+const size_t option_verb_count = sizeof option_verbs / sizeof option_verbs[0];

@@ -56,6 +56,17 @@ extern const struct option_row option_rows[];
 extern const size_t option_row_count;
 extern const char *const option_group_titles[GROUP_COUNT];
 
+/* What the program does, by its first argument. */
+struct option_verb {
+    const char *word;
+    enum verb verb;
+    const char *arguments; /* behind it */
+    const char *help; /* NULL: another word for the same, or not for users */
+};
+
+extern const struct option_verb option_verbs[];
+extern const size_t option_verb_count;
+
 /* What was given for a row. */
 struct option_given {
     enum option_source source;
@@ -78,6 +89,9 @@ void option_environment_name(const struct option_row *row, char out[OPTION_ENVIR
 /* What is accepted: "PT1M to P2D", "enforce or lenient". */
 #define OPTION_ACCEPTED_SIZE 192
 void option_describe_accepted(const struct option_row *row, char out[OPTION_ACCEPTED_SIZE]);
+
+/* The same in a few words; "" where the placeholder says enough. */
+void option_describe_range(const struct option_row *row, char out[OPTION_ACCEPTED_SIZE]);
 
 /* "--https-port", "DEVICEBOUND_HTTPS_PORT" or "httpsPort", as the user wrote it. */
 #define OPTION_NAME_SIZE 512

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ACCEPTED 0x24
+#define REJECTED 0x25
 
 #define REPORTED "/properties/reported"
 #define DESIRED "/notifications/twin/properties/desired"
@@ -270,31 +271,121 @@ START_TEST(test_nothing_is_sent_to_a_twin_link_unasked)
 }
 END_TEST
 
-START_TEST(test_pitfall_22_telemetry_is_accepted_batches_included_and_discarded)
+/* What was kept of d1, after `after`. */
+static const struct telemetry_item *taken_after(struct bench *bench, uint64_t after)
+{
+    return telemetry_next(hub_telemetry(bench->hub), "d1", after);
+}
+
+static void open_telemetry(struct peer *peer, struct bench *bench)
+{
+    bench_open(bench);
+    peer_open_device(peer, bench, "d1");
+    peer_attach_sender(
+        peer, 0, 2, "TelemetrySenderLink", "amqps://hub.local:5671/devices/d1/messages/events");
+}
+
+static void send_telemetry(struct peer *peer, struct text bytes, uint64_t outcome)
+{
+    peer_put_transfer(peer, (struct transfer){.handle = 2}, bytes);
+    ck_assert_uint_eq(frame_outcome(peer_expect(peer, FRAME_DISPOSITION)), outcome);
+}
+
+START_TEST(test_telemetry_is_kept_with_what_it_carried)
+{
+    static const struct telemetry_property expected[] = {
+        {TELEMETRY_SYSTEM, {"messageId", 9}, {"m1", 2}},
+        {TELEMETRY_SYSTEM, {"contentType", 11}, {"text/plain", 10}},
+        {TELEMETRY_SYSTEM, {"expiryTime", 10}, {"2026-03-01T12:00:00.000Z", 24}},
+        {TELEMETRY_SYSTEM, {"iothub-interface-id", 19}, {"urn:x", 5}},
+        {TELEMETRY_APPLICATION, {"level", 5}, {"21", 2}},
+        {TELEMETRY_APPLICATION, {"list", 4}, {NULL, 0}},
+    };
+    struct bench bench;
+    struct peer peer;
+    struct writer writer = {0};
+    struct telemetry_property property;
+    size_t at = 0;
+    open_telemetry(&peer, &bench);
+    write_descriptor(&writer, SECTION_MESSAGE_ANNOTATIONS);
+    size_t map = write_open(&writer, COMPOUND_MAP);
+    write_symbol(&writer, TEXT("iothub-interface-id"));
+    write_string(&writer, TEXT("urn:x"));
+    write_close(&writer, map, 2);
+    write_descriptor(&writer, SECTION_PROPERTIES);
+    size_t list = write_open(&writer, COMPOUND_LIST);
+    write_string(&writer, TEXT("m1"));
+    for (int i = 0; i < 5; i++) {
+        write_null(&writer);
+    }
+    write_symbol(&writer, TEXT("text/plain"));
+    write_null(&writer);
+    write_timestamp(&writer, 1772366400000);
+    write_close(&writer, list, PROPERTY_COUNT);
+    write_descriptor(&writer, SECTION_APPLICATION_PROPERTIES);
+    map = write_open(&writer, COMPOUND_MAP);
+    write_string(&writer, TEXT("level"));
+    write_int(&writer, 21);
+    write_string(&writer, TEXT("list")); /* has no text */
+    write_close(&writer, write_open(&writer, COMPOUND_LIST), 0);
+    write_close(&writer, map, 4);
+    write_descriptor(&writer, SECTION_DATA);
+    write_binary(&writer, TEXT("a"));
+    write_descriptor(&writer, SECTION_DATA);
+    write_binary(&writer, TEXT("b"));
+    send_telemetry(&peer, writer_text(&writer), ACCEPTED);
+    const struct telemetry_item *item = taken_after(&bench, 0);
+    ck_assert_str_eq(item->protocol, "amqp");
+    ck_assert(text_equal(telemetry_event_body(item->event), TEXT("ab")));
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        ck_assert(telemetry_event_next(item->event, &at, &property));
+        ck_assert_int_eq(property.kind, expected[i].kind);
+        ck_assert(text_equal(property.name, expected[i].name));
+        ck_assert(text_equal(property.value, expected[i].value));
+    }
+    ck_assert(!telemetry_event_next(item->event, &at, &property));
+    writer_free(&writer);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_pitfall_22_each_message_of_a_batch_counts)
 {
     struct bench bench;
     struct peer peer;
     struct writer batch = {0};
-    size_t noted = 0;
-    const struct journal_entry *entry;
-    bench_open(&bench);
-    peer_open_device(&peer, &bench, "d1");
-    peer_attach_sender(
-        &peer, 0, 2, "TelemetrySenderLink", "amqps://hub.local:5671/devices/d1/messages/events");
+    open_telemetry(&peer, &bench);
     write_descriptor(&batch, SECTION_DATA);
     write_binary(&batch, TEXT("\x00\x53\x75\xa0\x01x"));
     write_descriptor(&batch, SECTION_DATA);
-    write_binary(&batch, TEXT("\x00\x53\x75\xa0\x01y"));
-    peer_put_transfer(&peer, (struct transfer){.handle = 2}, writer_text(&batch));
-    ck_assert_uint_eq(frame_outcome(peer_expect(&peer, FRAME_DISPOSITION)), ACCEPTED);
-    peer_put_transfer(&peer, (struct transfer){.handle = 2}, TEXT("anything"));
-    ck_assert_uint_eq(frame_outcome(peer_expect(&peer, FRAME_DISPOSITION)), ACCEPTED);
-    for (uint64_t id = 0; (entry = journal_next(hub_journal(bench.hub), id)); id = entry->id) {
-        noted += entry->event == JOURNAL_TELEMETRY && strcmp(entry->device, "d1") == 0;
-    }
-    ck_assert_uint_eq(noted, 2);
+    write_binary(&batch, TEXT("\x00\x53\x75\xa0\x02yz"));
+    send_telemetry(&peer, writer_text(&batch), ACCEPTED);
+    const struct telemetry_item *item = taken_after(&bench, 0);
+    ck_assert(text_equal(telemetry_event_body(item->event), TEXT("x")));
+    item = taken_after(&bench, item->id);
+    ck_assert(text_equal(telemetry_event_body(item->event), TEXT("yz")));
+    /* Data that is no message makes it a single one. */
+    write_descriptor(&batch, SECTION_DATA);
+    write_binary(&batch, TEXT("!"));
+    send_telemetry(&peer, writer_text(&batch), ACCEPTED);
+    item = taken_after(&bench, item->id);
+    ck_assert_uint_eq(telemetry_event_body(item->event).length, 14);
+    ck_assert_ptr_null(taken_after(&bench, item->id));
     ck_assert_uint_eq(bench_counts(&bench, "d1").enqueued, 0);
     writer_free(&batch);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_telemetry_may_be_empty_but_not_malformed)
+{
+    struct bench bench;
+    struct peer peer;
+    open_telemetry(&peer, &bench);
+    send_telemetry(&peer, TEXT("\x00\x53\x75\xa0\x00"), ACCEPTED);
+    ck_assert_uint_eq(telemetry_event_body(taken_after(&bench, 0)->event).length, 0);
+    send_telemetry(&peer, TEXT("anything"), REJECTED);
+    ck_assert_ptr_null(taken_after(&bench, 1));
     bench_close(&bench);
 }
 END_TEST
@@ -322,6 +413,6 @@ SUITE("amqp device links", test_pitfall_05_a_twin_reply_follows_the_disposition_
     test_a_device_reads_what_a_service_desires,
     test_a_report_whose_commit_fails_is_not_answered_as_done,
     test_a_twin_reply_goes_to_the_receiver_of_its_own_channel,
-    test_nothing_is_sent_to_a_twin_link_unasked,
-    test_pitfall_22_telemetry_is_accepted_batches_included_and_discarded,
+    test_nothing_is_sent_to_a_twin_link_unasked, test_telemetry_is_kept_with_what_it_carried,
+    test_pitfall_22_each_message_of_a_batch_counts, test_telemetry_may_be_empty_but_not_malformed,
     test_method_links_are_attached_and_stay_silent)

@@ -60,7 +60,7 @@ START_TEST(test_a_module_attaches_and_gets_nothing_of_its_device)
     bench_send(&bench, "d1", "1", "for the device");
     peer_expect_silence(&peer);
     ck_assert_uint_eq(bench_counts(&bench, "d1").enqueued, 1);
-    peer_put_transfer(&peer, (struct transfer){.handle = 4}, TEXT("anything"));
+    peer_put_transfer(&peer, (struct transfer){.handle = 4}, TEXT("\0Su\xa0\001x"));
     ck_assert_uint_eq(frame_outcome(peer_expect(&peer, FRAME_DISPOSITION)), 0x24);
     bench_close(&bench);
 }

@@ -226,7 +226,9 @@ START_TEST(test_will_is_sent_at_every_other_end)
     client_open(&f, "d1", false); /* displaced */
     ck_assert_uint_eq(count_events(&f, JOURNAL_TELEMETRY), 4);
     ck_assert_str_eq(last_reason(&f, JOURNAL_TELEMETRY), "will");
-    ck_assert_uint_eq(mqtt_server_telemetry_count(f.server), 4);
+    const struct telemetry_item *will = telemetry_next(hub_telemetry(f.store.hub), "d1", 3);
+    ck_assert(text_equal(telemetry_event_body(will->event), TEXT("gone")));
+    ck_assert_uint_eq(telemetry_count(hub_telemetry(f.store.hub)), 4);
     HEARS(&f, client, "CLOSED");
     mqtt_fixture_close(&f);
 }

@@ -204,9 +204,9 @@ class Hub {
     return sasToken(this.address, POLICY_KEY, seconds, policy);
   }
 
-  deviceToken(deviceId, seconds = 3600) {
+  deviceToken(deviceId, seconds = 3600, key = keyOf(deviceId)) {
     const resource = encodeURIComponent(`${this.address}/devices/${encodeURIComponent(deviceId)}`);
-    return sasToken(resource, keyOf(deviceId), seconds);
+    return sasToken(resource, key, seconds);
   }
 
   async ask(method, route, body) {
@@ -235,6 +235,11 @@ class Hub {
 
   flushFeedback() {
     return this.ask('POST', '/control/v1/feedback/flush');
+  }
+
+  /* What the hub has of a device's messages, oldest first. */
+  async telemetry(deviceId) {
+    return (await this.ask('GET', `/control/v1/devices/${encodeURIComponent(deviceId)}/telemetry`)).items;
   }
 
   async counts() {

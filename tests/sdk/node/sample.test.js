@@ -6,7 +6,7 @@ const path = require('node:path');
 const test = require('node:test');
 const { promisify } = require('node:util');
 
-const { Hub, ROOT } = require('./harness');
+const { Hub, ROOT, binary } = require('./harness');
 
 const SAMPLE = path.join(ROOT, 'scripts', 'samples', 'node', 'c2d.js');
 const ATTEMPTS = 10; // the hub's default maximum of deliveries
@@ -68,4 +68,20 @@ test('the sample says what it needs', async () => {
   const failed = await promisify(execFile)(process.execPath, [SAMPLE], { env }).catch((error) => error);
   assert.equal(failed.code, 2);
   assert.match(failed.stderr, /^set SERVICE_CONNECTION_STRING and DEVICE_CONNECTION_STRING$/m);
+});
+
+/* As its users run it, but for the address. */
+async function runTestsOf(language, command, ...words) {
+  const env = { ...process.env, DEVICEBOUND: binary(), DEVICEBOUND_BIND: '127.0.20.19', DEVICEBOUND_HOSTNAME: '127.0.20.19' };
+  delete env.NODE_TEST_CONTEXT; // it would report to this runner
+  const cwd = path.join(ROOT, 'scripts', 'samples', language);
+  return (await promisify(execFile)(command, words, { cwd, env, timeout: 60000 })).stdout;
+}
+
+test('the integration test of the Node.js sample passes', async () => {
+  assert.match(await runTestsOf('node', 'npm', 'test'), /^# pass 5$/m);
+});
+
+test('the integration test of the Python sample passes', async () => {
+  assert.match(await runTestsOf('python', '.venv/bin/pytest'), / 4 passed/);
 });

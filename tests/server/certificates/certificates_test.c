@@ -96,6 +96,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     certificates_free(certificates);
+    certificates = NULL;
     folder_remove(folder);
 }
 

@@ -528,7 +528,8 @@ START_TEST(test_a_verb_comes_first)
     } verbs[] = {{"serve", VERB_SERVE}, {"version", VERB_VERSION}, {"--version", VERB_VERSION},
         {"healthcheck", VERB_HEALTHCHECK}, {"connection-string", VERB_CONNECTION_STRING},
         {"ca", VERB_CA}, {"help", VERB_HELP}, {"--help", VERB_HELP}, {"-h", VERB_HELP},
-        {"--help=markdown", VERB_HELP_MARKDOWN}};
+        {"--help=markdown", VERB_HELP_MARKDOWN}, {"--help=man", VERB_HELP_MAN},
+        {"--help=bash", VERB_HELP_BASH}, {"--help=environment", VERB_HELP_ENVIRONMENT}};
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         check_read((struct sources){.arguments = {verbs[i].word, "--control-port", "99"}});
         ck_assert_int_eq(options.verb, verbs[i].verb);
@@ -634,19 +635,9 @@ END_TEST
 
 /* ---- showing ---- */
 
-static char *printed(void (*print)(FILE *out))
-{
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    print(out);
-    fclose(out);
-    return text;
-}
-
 START_TEST(test_help_names_every_setting_with_its_range_and_default)
 {
-    char *help = printed(options_print_help);
+    char *help = source_printed(options_print_help);
     for (size_t i = 0; i < option_row_count; i++) {
         const struct option_row *row = &option_rows[i];
         char head[80], accepted[OPTION_ACCEPTED_SIZE], initial[80];
@@ -669,7 +660,7 @@ END_TEST
 
 START_TEST(test_the_markdown_table_has_five_cells_a_row)
 {
-    char *table = printed(options_print_markdown);
+    char *table = source_printed(options_print_markdown);
     size_t rows = 0;
     for (char *line = strtok(table, "\n"); line; line = strtok(NULL, "\n")) {
         size_t bars = 0;

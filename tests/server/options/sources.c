@@ -90,3 +90,13 @@ void forget_sources(void)
         path[0] = '\0';
     }
 }
+
+char *source_printed(void (*print)(FILE *out))
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    print(out);
+    fclose(out);
+    return text;
+}
