@@ -58,7 +58,7 @@ END_TEST
 
 START_TEST(test_a_device_has_at_most_fifty_modules)
 {
-    char id[16];
+    char id[32];
     fixture_open(&f, false);
     for (int i = 0; i < MODULES_MAX; i++) {
         snprintf(id, sizeof id, "m%d", i);

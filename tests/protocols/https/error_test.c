@@ -129,7 +129,7 @@ static void disable_d1(void)
 
 static void open_scene(enum scene scene)
 {
-    char id[16];
+    char id[32];
     rest_open(&rest);
     small_hub_add_module(&rest.small, "d1", "m1");
     rest_send(&rest, "waiting");
