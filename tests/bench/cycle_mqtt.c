@@ -66,7 +66,7 @@ static void connect_device(struct cycle *cycle, struct wire *wire, const char *i
 void mqtt_devices_begin(struct cycle *cycle, const char *port, const char *subprotocol)
 {
     for (int i = 0; i < DEVICES; i++) {
-        char id[16];
+        char id[24];
         snprintf(id, sizeof id, "bench%d", i);
         wires[i] = cycle_connect(cycle, port, subprotocol);
         connect_device(cycle, wires[i], id);
