@@ -53,10 +53,14 @@
     X(409001, DEVICE_ALREADY_EXISTS, "DeviceAlreadyExists", "The device already exists.")          \
     X(409002, LINK_CREATION_CONFLICT, "LinkCreationConflict",                                      \
         "Another client has opened a receive link for this device.")                               \
+    X(409301, MODULE_ALREADY_EXISTS_ON_DEVICE, "ModuleAlreadyExistsOnDevice",                      \
+        "The module already exists.")                                                              \
     X(412001, PRECONDITION_FAILED, "PreconditionFailed", "The ETag does not match.")               \
     X(412002, DEVICE_MESSAGE_LOCK_LOST, "DeviceMessageLockLost", "PreconditionFailed")             \
     X(413001, MESSAGE_TOO_LARGE, "MessageTooLarge", "The message is larger than the limit.")       \
     X(413002, TOO_MANY_DEVICES, "TooManyDevices", "The request names too many devices.")           \
+    X(413003, TOO_MANY_MODULES_ON_DEVICE, "TooManyModulesOnDevice",                                \
+        "The device has too many modules.")                                                        \
     X(415000, GENERIC_UNSUPPORTED_MEDIA_TYPE, "GenericUnsupportedMediaType",                       \
         "The media type is not supported.")                                                        \
     X(429001, THROTTLING_EXCEPTION, "ThrottlingException", "The rate limit is exceeded.")          \

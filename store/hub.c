@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct hub {
     struct clock *clock;
@@ -16,6 +17,7 @@ struct hub {
     struct mailboxes *mailboxes;
     struct subscriptions *subscriptions;
     struct twins *twins;
+    struct telemetry *telemetry;
     struct hub_settings settings;
     struct instant now; /* of this turn, once it has begun */
     bool turn_has_begun;
@@ -52,6 +54,8 @@ enum hub_code hub_open(struct hub **out, const struct hub_options *options, stru
     hub->journal = journal_create(JOURNAL_CAPACITY_DEFAULT);
     /* The order in which they hear of the end of a group: what is looked up comes first. */
     database_join(database, &journal_member, hub->journal);
+    hub->telemetry =
+        telemetry_open(database, hub->journal, TELEMETRY_COUNT_MAX, TELEMETRY_BYTES_MAX);
     hub->registry = identity_registry_open(database);
     hub->queues = queues_open(database, hub->journal);
     hub->feedback = feedback_open(database, hub->queues, hub->journal, &hub->settings);
@@ -79,6 +83,7 @@ void hub_close(struct hub *hub)
     feedback_free(hub->feedback);
     queues_free(hub->queues);
     identity_registry_free(hub->registry);
+    telemetry_free(hub->telemetry);
     database_close(hub->database);
     journal_free(hub->journal);
     free(hub);
@@ -127,6 +132,11 @@ struct subscriptions *hub_subscriptions(struct hub *hub)
 struct twins *hub_twins(struct hub *hub)
 {
     return hub->twins;
+}
+
+struct telemetry *hub_telemetry(struct hub *hub)
+{
+    return hub->telemetry;
 }
 
 struct hub_settings *hub_settings(struct hub *hub)
@@ -183,10 +193,10 @@ void hub_advance(struct hub *hub, struct instant to)
 
 /* ---- identities ---- */
 
-/* A device that may no longer be spoken for, until the commit makes it true. */
+/* An identity that may no longer be spoken for, until the commit makes it true. */
 struct loss {
     bool deleted;
-    char device_id[DEVICE_ID_MAX + 1];
+    char name[IDENTITY_NAME_MAX + 1];
 };
 
 static void tell_loss(void *owner, void *item, const struct hub_error *failure)
@@ -194,48 +204,89 @@ static void tell_loss(void *owner, void *item, const struct hub_error *failure)
     struct hub *hub = owner;
     struct loss *loss = item;
     if (!failure && hub->lost) {
-        hub->lost(hub->lost_listener, loss->device_id, loss->deleted);
+        hub->lost(hub->lost_listener, loss->name, loss->deleted);
     }
     free(loss);
 }
 
-static void note_loss(struct hub *hub, const char *device_id, bool deleted)
+static void note_loss(struct hub *hub, const char *name, bool deleted)
 {
     struct loss *loss = memory_allocate(sizeof *loss);
     loss->deleted = deleted;
-    snprintf(loss->device_id, sizeof loss->device_id, "%s", device_id);
+    snprintf(loss->name, sizeof loss->name, "%s", name);
     database_await(hub->database, tell_loss, hub, loss);
 }
 
 enum hub_code hub_put_device(struct hub *hub, const struct identity_draft *draft,
     struct etag_condition condition, struct identity **out, struct hub_error *error)
 {
-    const struct identity *before = identity_find(hub->registry, draft->device_id);
+    const struct identity *before = identity_find(hub->registry, draft->device_id), *module = NULL;
     bool was_enabled = before && before->is.enabled;
     enum hub_code code = identity_put(hub->registry, draft, condition, hub_now(hub), out, error);
     if (code == HUB_OK && was_enabled && !draft->enabled) {
         note_loss(hub, draft->device_id, false);
+        while ((module = identity_next_module(*out, module))) {
+            note_loss(hub, module->name, false);
+        }
     }
     return code;
+}
+
+/* What remains to be done for an identity when it is deleted. */
+struct rest {
+    int64_t row;
+    char name[IDENTITY_NAME_MAX + 1];
+};
+
+static void append_rest(struct rest *rests, size_t *count, const struct identity *identity)
+{
+    rests[*count].row = identity->row;
+    memcpy(rests[(*count)++].name, identity->name, sizeof identity->name);
+}
+
+static void forget(struct hub *hub, const struct rest *rest)
+{
+    mailbox_remove(hub->mailboxes, rest->row, hub_now(hub));
+    feedback_forget_device(hub->feedback, rest->name);
+    subscriptions_forget(hub->subscriptions, rest->row);
+    twins_forget(hub->twins, rest->row);
+    note_loss(hub, rest->name, true);
+}
+
+static enum hub_code delete (struct hub *hub, const struct identity *identity, const char *name,
+    struct etag_condition condition, struct hub_error *error) {
+    const struct identity *module = NULL; size_t count = 0;
+        struct rest *rests = memory_allocate_array(MODULES_MAX + 1, sizeof *rests);
+        if (identity){append_rest(rests, &count, identity);
+            while (!identity->device && (module = identity_next_module(identity, module))){
+                append_rest(rests, &count, module);
+}
+}
+enum hub_code code = identity_delete(hub->registry, name, condition, error);
+for (size_t i = 0; code == HUB_OK && i < count; i++) {
+    forget(hub, &rests[i]);
+}
+free(rests);
+return code;
 }
 
 enum hub_code hub_delete_device(struct hub *hub, const char *device_id,
     struct etag_condition condition, struct hub_error *error)
 {
-    struct instant now = hub_now(hub);
     const struct identity *identity = identity_find(hub->registry, device_id);
-    int64_t row = identity ? identity->row : 0;
-    struct loss copy = {0};
-    snprintf(copy.device_id, sizeof copy.device_id, "%s", device_id);
-    enum hub_code code = identity_delete(hub->registry, device_id, condition, error);
-    if (code == HUB_OK) {
-        mailbox_remove(hub->mailboxes, row, now);
-        feedback_forget_device(hub->feedback, copy.device_id);
-        subscriptions_forget(hub->subscriptions, row);
-        twins_forget(hub->twins, row);
-        note_loss(hub, copy.device_id, true);
+    if (!identity && strchr(device_id, '/')) {
+        return hub_refuse(error, HUB_DEVICE_NOT_FOUND, "%s", device_id);
     }
-    return code;
+    return delete (hub, identity, device_id, condition, error);
+}
+
+enum hub_code hub_delete_module(struct hub *hub, const char *device_id, const char *module_id,
+    struct etag_condition condition, struct hub_error *error)
+{
+    char name[IDENTITY_NAME_MAX + 1];
+    const struct identity *identity = identity_find_module(hub->registry, device_id, module_id);
+    identity_write_name(device_id, module_id, name);
+    return delete (hub, identity, name, condition, error);
 }
 
 void hub_listen_devices(struct hub *hub, hub_device_lost *lost, void *listener)

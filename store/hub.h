@@ -18,6 +18,7 @@
 #include "store/mailbox.h"
 #include "store/settings.h"
 #include "store/subscription.h"
+#include "store/telemetry.h"
 #include "store/twin.h"
 
 struct hub;
@@ -45,6 +46,7 @@ struct feedback *hub_feedback(struct hub *hub);
 struct journal *hub_journal(struct hub *hub);
 struct subscriptions *hub_subscriptions(struct hub *hub);
 struct twins *hub_twins(struct hub *hub);
+struct telemetry *hub_telemetry(struct hub *hub);
 /* May be written: a change takes effect at its next use. */
 struct hub_settings *hub_settings(struct hub *hub);
 
@@ -66,17 +68,21 @@ void hub_advance(struct hub *hub, struct instant to);
 
 /* ---- identities, with all that hangs on them ---- */
 
-/* As identity_put; a device that becomes disabled is told to the listener after the commit. */
+/* As identity_put, for devices and modules; a device that becomes disabled is told to the listener
+ * after the commit, with its modules. */
 enum hub_code hub_put_device(struct hub *hub, const struct identity_draft *draft,
     struct etag_condition condition, struct identity **out, struct hub_error *error);
 
-/* As identity_delete; its messages and waiting feedback go, the listener is told after the
- * commit. */
+/* As identity_delete; its modules, its messages and waiting feedback go, the listener is told after
+ * the commit. */
 enum hub_code hub_delete_device(struct hub *hub, const char *device_id,
     struct etag_condition condition, struct hub_error *error);
+enum hub_code hub_delete_module(struct hub *hub, const char *device_id, const char *module_id,
+    struct etag_condition condition, struct hub_error *error);
 
-/* `deleted` false: disabled. `device_id` is borrowed during the call. One listener. */
-typedef void hub_device_lost(void *listener, const char *device_id, bool deleted);
+/* `deleted` false: disabled. `name` is that of a device or module, borrowed during the call. One
+ * listener. */
+typedef void hub_device_lost(void *listener, const char *name, bool deleted);
 void hub_listen_devices(struct hub *hub, hub_device_lost *lost, void *listener);
 
 #endif

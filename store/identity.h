@@ -1,12 +1,17 @@
 /*
- * The identity registry: devices with their keys, thumbprints, status, generation id and ETag, and
- * the hub's shared access policies. All in memory; each change is a row of the open commit group.
+ * The identity registry: devices and their modules with keys, thumbprints, status, generation id
+ * and ETag, and the hub's shared access policies. All in memory; each change is a row of the open
+ * commit group.
+ *
+ * An identity is known by its name: "device" or "device/module". No id has a slash, so no two
+ * identities share a name.
  *
  * Callers that delete or disable a device go through store/hub, which ends its queue and tells who
  * is connected. Belongs to the loop's thread.
  *
  * Sources: learn.microsoft.com, "Understand the identity registry" and "Control access to IoT Hub
- * by using shared access signatures"; REST reference of Devices - Create Or Update Identity.
+ * by using shared access signatures"; REST reference of Devices and Modules - Create Or Update
+ * Identity.
  */
 #ifndef DEVICEBOUND_STORE_IDENTITY_H
 #define DEVICEBOUND_STORE_IDENTITY_H
@@ -14,43 +19,31 @@
 #include "store/clock.h"
 #include "store/database.h"
 #include "store/error.h"
+#include "store/key.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define DEVICE_ID_MAX 128
+#define DEVICE_ID_MAX 128 /* of a module's id as well */
+#define IDENTITY_NAME_MAX (2 * DEVICE_ID_MAX + 1)
+#define MODULES_MAX 50 /* of one device */
 #define STATUS_REASON_MAX 128
 #define THUMBPRINT_MAX 64 /* hex digits: SHA-1 has 40, SHA-256 has 64 */
-#define KEY_MIN 16 /* bytes, decoded */
-#define KEY_MAX 64
 
 enum identity_authentication {
     AUTHENTICATION_SAS,
     AUTHENTICATION_SELF_SIGNED,
-    AUTHENTICATION_CA
+    AUTHENTICATION_CA,
+    AUTHENTICATION_NONE /* of modules only: it cannot connect */
 };
 
-/* A symmetric key, decoded. `length` 0: none. */
-struct key {
-    uint8_t bytes[KEY_MAX];
-    size_t length;
-};
-
-#define KEY_TEXT_SIZE 89 /* base64 of KEY_MAX bytes, with its zero */
-
-/* False: not base64, or not of 16 to 64 bytes. */
-bool key_parse(const char *base64, struct key *key);
-void key_format(const struct key *key, char out[KEY_TEXT_SIZE]);
-/* 32 random bytes. */
-struct key key_generate(void);
-/* The same 32 bytes for the same id on every machine: keys of devices named at the start. */
-struct key key_derive(const char *device_id);
-
-/* What a caller wants a device to be. */
+/* What a caller wants a device or a module to be. */
 struct identity_draft {
     char device_id[DEVICE_ID_MAX + 1];
-    bool enabled;
+    char module_id[DEVICE_ID_MAX + 1]; /* "": the device itself */
+    char managed_by[DEVICE_ID_MAX + 1]; /* of modules; "": null */
+    bool enabled; /* a module has no status of its own: true */
     char status_reason[STATUS_REASON_MAX + 1]; /* "": null */
     enum identity_authentication authentication;
     struct key primary, secondary; /* both absent: new ones are made, for type sas */
@@ -58,9 +51,11 @@ struct identity_draft {
     bool iot_edge; /* kept, without effect */
 };
 
-/* A registered device. */
+/* A registered device or module. */
 struct identity {
-    int64_t row; /* never reused: a device created anew has another */
+    int64_t row; /* never reused: what is created anew has another */
+    char name[IDENTITY_NAME_MAX + 1];
+    const struct identity *device; /* of a module; NULL for a device */
     struct identity_draft is;
     char generation_id[24]; /* .NET ticks of its creation, as decimal */
     uint64_t etag; /* rises by one per write */
@@ -88,29 +83,45 @@ struct identity_registry;
 struct identity_registry *identity_registry_open(struct database *database);
 void identity_registry_free(struct identity_registry *registry);
 
-/* 1 to 128 of letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ ' */
+/* 1 to 128 of letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '; of modules as well. */
 bool identity_id_is_valid(const char *device_id);
 
-/* Returns borrowed until the device is deleted; NULL when there is none. Ids are case-sensitive. */
-struct identity *identity_find(struct identity_registry *registry, const char *device_id);
+/* "device" for `module_id` NULL or "", else "device/module". */
+void identity_write_name(
+    const char *device_id, const char *module_id, char out[IDENTITY_NAME_MAX + 1]);
 
-/* Creates (ETAG_CREATE_ONLY) or replaces the whole of a device. Errors: ARGUMENT_INVALID (id, one
- * key without the other, thumbprint), DEVICE_ALREADY_EXISTS, DEVICE_NOT_FOUND,
- * PRECONDITION_FAILED. `*out` borrows as identity_find. */
+/* The device of that id, or the identity of that name. Return borrowed until it is deleted; NULL
+ * when there is none. Ids are case-sensitive. */
+struct identity *identity_find(struct identity_registry *registry, const char *device_id);
+struct identity *identity_find_module(
+    struct identity_registry *registry, const char *device_id, const char *module_id);
+struct identity *identity_find_name(struct identity_registry *registry, const char *name);
+
+/* Whether it may be spoken to and for: itself, or its device, is enabled. */
+bool identity_is_enabled(const struct identity *identity);
+
+/* Creates (ETAG_CREATE_ONLY) or replaces the whole of a device or module. Errors: ARGUMENT_INVALID
+ * (id, one key without the other, thumbprint), DEVICE_ALREADY_EXISTS, MODULE_ALREADY_EXISTS_ON_
+ * DEVICE, TOO_MANY_MODULES_ON_DEVICE, DEVICE_NOT_FOUND, MODULE_NOT_FOUND, PRECONDITION_FAILED.
+ * `*out` borrows as identity_find. */
 enum hub_code identity_put(struct identity_registry *registry, const struct identity_draft *draft,
     struct etag_condition condition, struct instant now, struct identity **out,
     struct hub_error *error);
 
-/* Errors: DEVICE_NOT_FOUND, PRECONDITION_FAILED; ETAG_CREATE_ONLY stands for a missing If-Match,
- * which is PRECONDITION_FAILED too. Called by store/hub only. */
-enum hub_code identity_delete(struct identity_registry *registry, const char *device_id,
+/* A device goes with its modules. Errors: DEVICE_NOT_FOUND, MODULE_NOT_FOUND, PRECONDITION_FAILED;
+ * ETAG_CREATE_ONLY stands for a missing If-Match, which is PRECONDITION_FAILED too. Called by
+ * store/hub only. */
+enum hub_code identity_delete(struct identity_registry *registry, const char *name,
     struct etag_condition condition, struct hub_error *error);
 
+/* Of devices; modules are not counted. */
 size_t identity_count(const struct identity_registry *registry);
 
-/* Devices in the order of their creation. `previous` NULL: the first. Returns borrowed; NULL after
- * the last. */
+/* Devices, or the modules of one, in the order of their creation. `previous` NULL: the first.
+ * Return borrowed; NULL after the last. */
 struct identity *identity_next(struct identity_registry *registry, const struct identity *previous);
+struct identity *identity_next_module(
+    const struct identity *device, const struct identity *previous);
 
 /* ---- shared access policies; fixed names and permissions ---- */
 

@@ -35,8 +35,22 @@ static struct queue *queue_of(struct mailboxes *mailboxes, const struct identity
     mailboxes->fresh =
         memory_grow(mailboxes->fresh, mailboxes->fresh_count + 1, sizeof *mailboxes->fresh);
     mailboxes->fresh[mailboxes->fresh_count++] = identity->row;
-    return queue_create(mailboxes->queues, identity->row, identity->is.device_id,
+    return queue_create(mailboxes->queues, identity->row, identity->name,
         &mailboxes->settings->device, &queue_owner, mailboxes);
+}
+
+static const struct identity *find_row(struct identity_registry *registry, int64_t row)
+{
+    const struct identity *identity = NULL;
+    while ((identity = identity_next(registry, identity)) && identity->row != row) {
+        const struct identity *module = NULL;
+        while ((module = identity_next_module(identity, module))) {
+            if (module->row == row) {
+                return module;
+            }
+        }
+    }
+    return identity;
 }
 
 /* A number that is in the log but has no queue yet. */
@@ -44,13 +58,8 @@ static struct queue *make_queue(void *context, struct queues *queues, int64_t nu
 {
     (void)queues;
     struct mailboxes *mailboxes = context;
-    const struct identity *identity = NULL;
-    while ((identity = identity_next(mailboxes->registry, identity))) {
-        if (identity->row == number) {
-            return queue_of(mailboxes, identity);
-        }
-    }
-    return NULL;
+    const struct identity *identity = find_row(mailboxes->registry, number);
+    return identity ? queue_of(mailboxes, identity) : NULL;
 }
 
 static void group_committed(void *owner)
@@ -65,7 +74,7 @@ static void group_undone(void *owner, const struct hub_error *failure)
     for (size_t i = 0; i < mailboxes->fresh_count; i++) {
         struct queue *queue = queue_find(mailboxes->queues, mailboxes->fresh[i]);
         const struct identity *identity =
-            queue ? identity_find(mailboxes->registry, queue_name(queue)) : NULL;
+            queue ? identity_find_name(mailboxes->registry, queue_name(queue)) : NULL;
         if (queue && (!identity || identity->row != mailboxes->fresh[i])) {
             queue_forget(queue);
         }
@@ -87,7 +96,11 @@ struct mailboxes *mailboxes_open(struct database *database, struct queues *queue
         .settings = settings};
     const struct identity *identity = NULL;
     while ((identity = identity_next(registry, identity))) {
+        const struct identity *module = NULL;
         queue_of(mailboxes, identity);
+        while ((module = identity_next_module(identity, module))) {
+            queue_of(mailboxes, module);
+        }
     }
     mailboxes->fresh_count = 0;
     queues_load(queues, make_queue, mailboxes);
@@ -103,9 +116,9 @@ void mailboxes_free(struct mailboxes *mailboxes)
     }
 }
 
-struct queue *mailbox_of(struct mailboxes *mailboxes, const char *device_id)
+struct queue *mailbox_of(struct mailboxes *mailboxes, const char *name)
 {
-    const struct identity *identity = identity_find(mailboxes->registry, device_id);
+    const struct identity *identity = identity_find_name(mailboxes->registry, name);
     return identity ? queue_of(mailboxes, identity) : NULL;
 }
 

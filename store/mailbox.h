@@ -20,8 +20,9 @@ struct mailboxes *mailboxes_open(struct database *database, struct queues *queue
     const struct hub_settings *settings);
 void mailboxes_free(struct mailboxes *mailboxes);
 
-/* The queue of a registered device; made when it is first asked for. NULL: no such device. */
-struct queue *mailbox_of(struct mailboxes *mailboxes, const char *device_id);
+/* The queue of a registered device or module; made when it is first asked for. A module's stays
+ * empty: nothing can be sent to it. NULL: no such identity. */
+struct queue *mailbox_of(struct mailboxes *mailboxes, const char *name);
 
 /* Enqueues for the device. A message without `to` is given the device's own address. Errors:
  * DEVICE_NOT_FOUND (unknown or disabled) and those of queue_enqueue; each refusal is journalled. */

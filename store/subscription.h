@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 /* The longest filter that is known has a device id of 128 characters in it. */
-#define SUBSCRIPTION_FILTER_MAX 255
+#define SUBSCRIPTION_FILTER_MAX 319 /* a module's with two ids of 128 */
 #define SUBSCRIPTIONS_MAX 5 /* at a time, per device: learn.microsoft.com, "IoT Hub quotas" */
 
 struct subscription {

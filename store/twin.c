@@ -1,8 +1,8 @@
 #include "store/twin.h"
 
 #include "store/memory.h"
+#include "store/twin_document.h"
 
-#include <jansson.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +16,13 @@ struct twins *twins_open(struct database *database)
 {
     struct twins *twins = memory_allocate(sizeof *twins);
     twins->database = database;
-    twins->select =
-        database_prepare(database, "SELECT reported, version FROM twin WHERE device = ?1");
-    twins->put = database_prepare(
-        database, "INSERT OR REPLACE INTO twin (device, reported, version) VALUES (?1, ?2, ?3)");
+    twins->select = database_prepare(database,
+        "SELECT etag, version, tags, desired, desired_metadata, desired_version, reported,"
+        " reported_metadata, reported_version FROM twin WHERE device = ?1");
+    twins->put = database_prepare(database,
+        "INSERT OR REPLACE INTO twin (device, etag, version, tags, desired, desired_metadata,"
+        " desired_version, reported, reported_metadata, reported_version)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
     twins->forget = database_prepare(database, "DELETE FROM twin WHERE device = ?1");
     return twins;
 }
@@ -29,173 +32,260 @@ void twins_free(struct twins *twins)
     free(twins);
 }
 
-/* ---- JSON ---- */
+/* ---- rows ---- */
 
-/* jansson reports a lack of memory by NULL; the store does not go on without it. */
-static json_t *some(json_t *json)
+/* What cannot be read, which no version has written, is empty. */
+static json_t *read_json(sqlite3_stmt *row, int column)
 {
-    if (!json) {
-        abort();
-    }
-    return json;
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    json_t *json = text ? json_loads(text, 0, NULL) : NULL;
+    return json ? json : document_some(json_object());
 }
 
-static void set(json_t *object, const char *name, json_t *value)
+static struct twin_properties read_properties(sqlite3_stmt *row, int column)
 {
-    if (json_object_set_new_nocheck(object, name, some(value)) != 0) {
-        abort();
-    }
+    return (struct twin_properties){.values = read_json(row, column),
+        .metadata = read_json(row, column + 1),
+        .version = (uint64_t)sqlite3_column_int64(row, column + 2)};
 }
 
-static bool name_is_valid(const char *name)
+static struct twin_properties no_properties(void)
 {
-    for (const unsigned char *at = (const unsigned char *)name; *at; at++) {
-        if (*at <= ' ' || *at == 0x7f || *at == '.' || *at == '$') {
-            return false;
-        }
-    }
-    return *name != 0;
+    return (struct twin_properties){document_some(json_object()), document_some(json_object()), 1};
 }
 
-/* `depth`: levels that may still be opened below this value. */
-static enum hub_code check(const json_t *value, int depth, struct hub_error *error)
+struct twin twins_load(struct twins *twins, int64_t row)
 {
-    if (!json_is_object(value) && !json_is_array(value)) {
-        return HUB_OK;
+    struct twin twin;
+    sqlite3_bind_int64(twins->select, 1, row);
+    if (sqlite3_step(twins->select) == SQLITE_ROW) {
+        twin = (struct twin){.etag = (uint64_t)sqlite3_column_int64(twins->select, 0),
+            .version = (uint64_t)sqlite3_column_int64(twins->select, 1),
+            .tags = read_json(twins->select, 2),
+            .desired = read_properties(twins->select, 3),
+            .reported = read_properties(twins->select, 6)};
+    } else {
+        twin = (struct twin){.etag = 1,
+            .version = 2,
+            .tags = document_some(json_object()),
+            .desired = no_properties(),
+            .reported = no_properties()};
     }
-    if (depth == 0) {
-        return hub_refuse(error, HUB_ARGUMENT_INVALID,
-            "The reported properties are nested deeper than %d levels.", TWIN_DEPTH_MAX);
-    }
-    enum hub_code code = HUB_OK;
-    const char *name;
-    json_t *member;
-    json_object_foreach((json_t *)value, name, member)
-    {
-        if (!name_is_valid(name)) {
-            return hub_refuse(error, HUB_ARGUMENT_INVALID,
-                "A property name is empty or has a dot, a dollar sign, a space or a control"
-                " character.");
-        }
-        code = check(member, depth - 1, error);
-        if (code != HUB_OK) {
-            return code;
-        }
-    }
-    size_t index;
-    json_array_foreach(value, index, member)
-    {
-        code = check(member, depth - 1, error);
-        if (code != HUB_OK) {
-            return code;
-        }
+    sqlite3_reset(twins->select);
+    return twin;
+}
+
+static void properties_release(struct twin_properties *properties)
+{
+    json_decref(properties->values);
+    json_decref(properties->metadata);
+}
+
+void twin_release(struct twin *twin)
+{
+    json_decref(twin->tags);
+    properties_release(&twin->desired);
+    properties_release(&twin->reported);
+}
+
+static void bind_json(sqlite3_stmt *statement, int parameter, const json_t *json)
+{
+    sqlite3_bind_text(statement, parameter, document_dump(json), -1, free);
+}
+
+static void bind_properties(
+    sqlite3_stmt *statement, int parameter, const struct twin_properties *properties)
+{
+    bind_json(statement, parameter, properties->values);
+    bind_json(statement, parameter + 1, properties->metadata);
+    sqlite3_bind_int64(statement, parameter + 2, (int64_t)properties->version);
+}
+
+static enum hub_code check_size(
+    const json_t *json, size_t limit, const char *what, struct hub_error *error)
+{
+    size_t length = json_dumpb(json, NULL, 0, JSON_COMPACT);
+    if (length > limit) {
+        return hub_refuse(error, HUB_MESSAGE_TOO_LARGE,
+            "The %s would take %zu bytes; %zu is the limit.", what, length, limit);
     }
     return HUB_OK;
 }
 
-/* RFC 7396, section 2; `target` is an object. Its depth is bounded by check(). */
-static void merge(json_t *target, json_t *patch)
+static enum hub_code check_sizes(const struct twin *twin, struct hub_error *error)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach(patch, name, value)
-    {
-        if (json_is_null(value)) {
-            json_object_del(target, name);
-        } else if (!json_is_object(value)) {
-            set(target, name, json_incref(value));
-        } else {
-            if (!json_is_object(json_object_get(target, name))) {
-                set(target, name, json_object());
-            }
-            merge(json_object_get(target, name), value);
-        }
+    enum hub_code code = check_size(twin->tags, TWIN_TAGS_SIZE_MAX, "tags", error);
+    if (code == HUB_OK) {
+        code = check_size(twin->desired.values, TWIN_SIZE_MAX, "desired properties", error);
     }
+    return code == HUB_OK
+               ? check_size(twin->reported.values, TWIN_SIZE_MAX, "reported properties", error)
+               : code;
 }
 
-/* ---- rows ---- */
-
-/* Returns the reported properties, owned. */
-static json_t *read_reported(struct twins *twins, int64_t device, uint64_t *version)
+/* One more version of the whole. */
+static void write(struct twins *twins, int64_t row, struct twin *twin)
 {
-    json_t *reported = NULL;
-    *version = 1;
-    sqlite3_bind_int64(twins->select, 1, device);
-    if (sqlite3_step(twins->select) == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(twins->select, 0);
-        *version = (uint64_t)sqlite3_column_int64(twins->select, 1);
-        reported = json_loads(text, 0, NULL);
-    }
-    sqlite3_reset(twins->select);
-    return reported ? reported : some(json_object());
+    sqlite3_bind_int64(twins->put, 1, row);
+    sqlite3_bind_int64(twins->put, 2, (int64_t)twin->etag);
+    sqlite3_bind_int64(twins->put, 3, (int64_t)++twin->version);
+    bind_json(twins->put, 4, twin->tags);
+    bind_properties(twins->put, 5, &twin->desired);
+    bind_properties(twins->put, 8, &twin->reported);
+    database_run(twins->database, twins->put);
 }
 
-char *twins_read(struct twins *twins, int64_t device)
+void twins_forget(struct twins *twins, int64_t row)
 {
-    uint64_t version;
-    json_t *reported = read_reported(twins, device, &version);
-    set(reported, "$version", json_integer((json_int_t)version));
-    json_t *desired = some(json_object());
-    set(desired, "$version", json_integer(1));
-    json_t *twin = some(json_object());
-    set(twin, "desired", desired);
-    set(twin, "reported", reported);
-    char *text = json_dumps(twin, JSON_COMPACT);
-    if (!text) {
-        abort();
-    }
-    json_decref(twin);
+    sqlite3_bind_int64(twins->forget, 1, row);
+    database_run(twins->database, twins->forget);
+}
+
+/* ---- devices ---- */
+
+static json_t *write_for_device(const struct twin_properties *properties)
+{
+    document_set(properties->values, "$version", json_integer((json_int_t)properties->version));
+    return json_incref(properties->values);
+}
+
+char *twins_read(struct twins *twins, int64_t row)
+{
+    struct twin twin = twins_load(twins, row);
+    json_t *both = document_some(json_object());
+    document_set(both, "desired", write_for_device(&twin.desired));
+    document_set(both, "reported", write_for_device(&twin.reported));
+    char *text = document_dump(both);
+    json_decref(both);
+    twin_release(&twin);
     return text;
 }
 
-static enum hub_code write_reported(struct twins *twins, int64_t device, const json_t *reported,
-    uint64_t version, struct hub_error *error)
+/* `patch` is one that document_check has passed. */
+static void change_properties(
+    struct twin_properties *properties, json_t *patch, struct instant now, bool stamps_version)
 {
-    char *text = json_dumps(reported, JSON_COMPACT);
-    if (!text) {
-        abort();
-    }
-    size_t length = strlen(text);
-    enum hub_code code = HUB_OK;
-    if (length > TWIN_SIZE_MAX) {
-        code = hub_refuse(error, HUB_MESSAGE_TOO_LARGE,
-            "The reported properties would take %zu bytes; %d is the limit.", length,
-            TWIN_SIZE_MAX);
-    } else {
-        sqlite3_bind_int64(twins->put, 1, device);
-        sqlite3_bind_text(twins->put, 2, text, (int)length, SQLITE_TRANSIENT);
-        sqlite3_bind_int64(twins->put, 3, (int64_t)version);
-        database_run(twins->database, twins->put);
-    }
-    free(text);
-    return code;
+    properties->version++;
+    document_merge(properties->values, patch);
+    document_stamp(properties->metadata, patch, now, stamps_version ? properties->version : 0);
 }
 
-enum hub_code twins_report(struct twins *twins, int64_t device, struct text patch,
+enum hub_code twins_report(struct twins *twins, int64_t row, struct text patch, struct instant now,
     uint64_t *version, struct hub_error *error)
 {
-    json_t *change = patch.length > 0 ? json_loadb(patch.bytes, patch.length, 0, NULL) : NULL,
-           *reported = NULL;
-    enum hub_code code;
-    if (!json_is_object(change)) {
-        code = hub_refuse(error, HUB_DESERIALIZATION_ERROR, NULL);
-        goto cleanup;
+    json_t *change = patch.length > 0 ? json_loadb(patch.bytes, patch.length, 0, NULL) : NULL;
+    enum hub_code code = json_is_object(change)
+                             ? document_check(change, error)
+                             : hub_refuse(error, HUB_DESERIALIZATION_ERROR, NULL);
+    if (code == HUB_OK) {
+        struct twin twin = twins_load(twins, row);
+        change_properties(&twin.reported, change, now, false);
+        *version = twin.reported.version;
+        code = check_sizes(&twin, error);
+        if (code == HUB_OK) {
+            write(twins, row, &twin);
+        }
+        twin_release(&twin);
     }
-    code = check(change, TWIN_DEPTH_MAX, error);
-    if (code != HUB_OK) {
-        goto cleanup;
-    }
-    reported = read_reported(twins, device, version);
-    merge(reported, change);
-    code = write_reported(twins, device, reported, ++*version, error);
-cleanup:
-    json_decref(reported);
     json_decref(change);
     return code;
 }
 
-void twins_forget(struct twins *twins, int64_t device)
+/* ---- services ---- */
+
+/* The member of the patch that has to be an object, as a copy without what the hub itself writes;
+ * `*patch` NULL: there is none. */
+static enum hub_code take_part(
+    const json_t *from, const char *name, json_t **patch, struct hub_error *error)
 {
-    sqlite3_bind_int64(twins->forget, 1, device);
-    database_run(twins->database, twins->forget);
+    const json_t *value = json_object_get(from, name);
+    *patch = NULL;
+    if (!value || json_is_null(value)) {
+        return HUB_OK;
+    }
+    if (!json_is_object(value)) {
+        return hub_refuse(error, HUB_ARGUMENT_INVALID, "%s is not a JSON object.", name);
+    }
+    json_t *copy = document_some(json_copy((json_t *)value));
+    json_object_del(copy, "$metadata");
+    json_object_del(copy, "$version");
+    enum hub_code code = document_check(copy, error);
+    if (code == HUB_OK) {
+        *patch = copy;
+    } else {
+        json_decref(copy);
+    }
+    return code;
+}
+
+/* Whether all of a part goes first: it is replaced, or null. */
+static bool is_emptied(const json_t *from, const char *name, enum twin_change change)
+{
+    return change == TWIN_REPLACE || json_is_null(json_object_get(from, name));
+}
+
+static void apply(struct twin *twin, const json_t *patch, json_t *tags, json_t *desired,
+    enum twin_change change, struct instant now)
+{
+    const json_t *properties = json_object_get(patch, "properties");
+    bool empties_desired = is_emptied(properties, "desired", change);
+    twin->etag++;
+    if (is_emptied(patch, "tags", change)) {
+        json_object_clear(twin->tags);
+    }
+    if (tags) {
+        document_merge(twin->tags, tags);
+    }
+    if (empties_desired) {
+        json_object_clear(twin->desired.values);
+        json_object_clear(twin->desired.metadata);
+    }
+    if (desired || empties_desired) {
+        change_properties(&twin->desired, desired, now, true);
+    }
+}
+
+/* `twin` becomes what it would be, and is to be released whatever the answer. */
+static enum hub_code try_change(struct twin *twin, const json_t *patch, enum twin_change change,
+    struct instant now, struct hub_error *error)
+{
+    const json_t *properties = json_object_get(patch, "properties");
+    json_t *tags = NULL, *desired = NULL;
+    if (!json_is_object(patch) ||
+        (properties && !json_is_null(properties) && !json_is_object(properties))) {
+        return hub_refuse(
+            error, HUB_ARGUMENT_INVALID, "The twin, or its properties, is not a JSON object.");
+    }
+    enum hub_code code = take_part(patch, "tags", &tags, error);
+    if (code == HUB_OK) {
+        code = take_part(properties, "desired", &desired, error);
+    }
+    if (code == HUB_OK) {
+        apply(twin, patch, tags, desired, change, now);
+        code = check_sizes(twin, error);
+    }
+    json_decref(tags);
+    json_decref(desired);
+    return code;
+}
+
+enum hub_code twins_change(struct twins *twins, int64_t row, const json_t *patch,
+    enum twin_change change, struct instant now, struct hub_error *error)
+{
+    struct twin twin = twins_load(twins, row);
+    enum hub_code code = try_change(&twin, patch, change, now, error);
+    if (code == HUB_OK) {
+        write(twins, row, &twin);
+    }
+    twin_release(&twin);
+    return code;
+}
+
+enum hub_code twins_check(struct twins *twins, int64_t row, const json_t *patch,
+    enum twin_change change, struct hub_error *error)
+{
+    struct twin twin = twins_load(twins, row);
+    enum hub_code code = try_change(&twin, patch, change, (struct instant){0}, error);
+    twin_release(&twin);
+    return code;
 }

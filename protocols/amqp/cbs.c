@@ -98,21 +98,32 @@ static bool name_path(struct text name, char out[NAME_MAX_LENGTH])
     return true;
 }
 
+/* Copies the segment that `path` begins with. Returns what follows; NULL: it is no id. */
+static const char *take_id(const char *path, char *out)
+{
+    size_t length = strcspn(path, "/");
+    if (length == 0 || length > DEVICE_ID_MAX) {
+        return NULL;
+    }
+    memcpy(out, path, length);
+    out[length] = '\0';
+    return path + length;
+}
+
 bool cbs_name_device(struct text name, char *out)
 {
-    static const char prefix[] = "/devices/";
+    static const char devices[] = "/devices/", modules[] = "/modules/";
     char path[NAME_MAX_LENGTH];
-    if (!name_path(name, path) || strncasecmp(path, prefix, sizeof(prefix) - 1) != 0) {
+    if (!name_path(name, path) || strncasecmp(path, devices, sizeof(devices) - 1) != 0) {
         return false;
     }
-    const char *id = path + sizeof(prefix) - 1;
-    size_t length = strcspn(id, "/");
-    if (length == 0 || length > DEVICE_ID_MAX) {
-        return false;
+    const char *rest = take_id(path + sizeof(devices) - 1, out);
+    if (rest && strncasecmp(rest, modules, sizeof(modules) - 1) == 0) {
+        out += strlen(out);
+        *out++ = '/';
+        rest = take_id(rest + sizeof(modules) - 1, out);
     }
-    memcpy(out, id, length);
-    out[length] = '\0';
-    return true;
+    return rest != NULL;
 }
 
 /* ---- replies ---- */
@@ -153,7 +164,7 @@ static enum hub_code read_token(struct amqp_connection *connection,
 {
     struct auth *auth = connection->server->context.auth;
     struct instant now = clock_machine_now();
-    char device[DEVICE_ID_MAX + 1];
+    char device[IDENTITY_NAME_MAX + 1];
     bool is_named = cbs_name_device(request->name, device);
     enum hub_code code =
         auth_read_token(auth, request->token, is_named ? device : NULL, now, grant, error);
@@ -169,8 +180,8 @@ static enum hub_code check_device(
     struct amqp_connection *connection, const struct auth_grant *grant, struct hub_error *error)
 {
     const struct identity *identity =
-        identity_find(hub_identities(connection->server->context.hub), grant->device_id);
-    if (identity && !identity->is.enabled) {
+        identity_find_name(hub_identities(connection->server->context.hub), grant->device_id);
+    if (identity && !identity_is_enabled(identity)) {
         return hub_refuse(
             error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "Device %s is disabled.", grant->device_id);
     }
@@ -181,7 +192,7 @@ static enum hub_code put_token(
     struct amqp_connection *connection, const struct cbs_request *request, struct hub_error *error)
 {
     struct auth_grant grant;
-    char device[DEVICE_ID_MAX + 1];
+    char device[IDENTITY_NAME_MAX + 1];
     enum hub_code code = read_token(connection, request, &grant, error);
     if (code == HUB_OK) {
         code = check_device(connection, &grant, error);
@@ -215,7 +226,7 @@ static void delete_token(struct amqp_connection *connection, const struct cbs_re
 static void note_failure(struct amqp_connection *connection, const struct cbs_request *request,
     const struct hub_error *error)
 {
-    char device[DEVICE_ID_MAX + 1];
+    char device[IDENTITY_NAME_MAX + 1];
     bool is_named = cbs_name_device(request->name, device);
     LOG(LOG_DEBUG, "AMQP-TOKEN-REFUSED", error->sentence,
         {"peer", stream_peer_address(connection->stream)}, {"device", is_named ? device : NULL});

@@ -29,8 +29,8 @@ struct cbs_request {
 enum hub_code cbs_request_read(
     const void *bytes, size_t length, struct cbs_request *request, struct hub_error *error);
 
-/* The device a name such as "host/devices/d1", encoded or not, is about; false: the hub, or nobody.
- * `out` has DEVICE_ID_MAX + 1 bytes. */
+/* The device or module a name such as "host/devices/d1/modules/m1", encoded or not, is about, as
+ * the registry names it; false: the hub, or nobody. `out` has IDENTITY_NAME_MAX + 1 bytes. */
 bool cbs_name_device(struct text name, char *out);
 
 /* The reply: the message id as correlation id, byte for byte; status-code as int. */

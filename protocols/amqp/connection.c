@@ -306,11 +306,14 @@ static bool is_known(const struct amqp_connection *connection)
     return connection->tokens.count > 0 || stream_peer_certificate(connection->stream);
 }
 
+/* Once close is said, only its answer has a deadline: the others have passed. */
 static int64_t due_ms(const struct amqp_connection *connection, int64_t now_ms)
 {
+    if (connection->close_ms != 0) {
+        return connection->close_ms;
+    }
     int64_t due = connection->input_ms + AMQP_IDLE_MS + 1;
     due = earlier(due, pn_transport_tick(connection->driver.transport, now_ms));
-    due = earlier(due, connection->close_ms);
     due = earlier(due, token_due_ms(connection, now_ms));
     return is_known(connection) ? due : earlier(due, connection->opened_ms + AMQP_AUTHENTICATE_MS);
 }
@@ -615,6 +618,13 @@ static void ended_by_session(void *owner, enum session_end end)
 
 /* ---- beginning ---- */
 
+static void write_name(const struct sasl_user *who, char name[IDENTITY_NAME_MAX + 1])
+{
+    snprintf(name, IDENTITY_NAME_MAX + 1, "%.*s%s%.*s", (int)who->device.length,
+        who->device.bytes ? who->device.bytes : "", who->module.bytes ? "/" : "",
+        (int)who->module.length, who->module.bytes ? who->module.bytes : "");
+}
+
 /* PLAIN: a SAS token for the user it names; it is checked as one put by $cbs. */
 static bool plain(void *owner, struct text user, struct text password)
 {
@@ -623,12 +633,11 @@ static bool plain(void *owner, struct text user, struct text password)
     struct sasl_user who;
     struct auth_grant grant;
     struct hub_error error = {0};
-    char device[DEVICE_ID_MAX + 1] = "";
+    char device[IDENTITY_NAME_MAX + 1] = "";
     enum hub_code code = HUB_IOT_HUB_UNAUTHORIZED;
-    if (sasl_user_parse(user, &who) && !who.module.bytes && who.device.length <= DEVICE_ID_MAX) {
-        if (who.device.bytes) {
-            memcpy(device, who.device.bytes, who.device.length);
-        }
+    if (sasl_user_parse(user, &who) && who.device.length <= DEVICE_ID_MAX &&
+        who.module.length <= DEVICE_ID_MAX) {
+        write_name(&who, device);
         code = auth_read_token(context->auth, password, device[0] ? device : NULL,
             clock_machine_now(), &grant, &error);
     }

@@ -43,10 +43,10 @@ struct amqp_server {
     struct amqp_connection *connections;
 };
 
-/* A device this connection speaks for. */
+/* A device or module this connection speaks for, by its name. */
 struct attended {
     struct amqp_connection *connection;
-    char device_id[DEVICE_ID_MAX + 1];
+    char device_id[IDENTITY_NAME_MAX + 1];
     struct attendance *attendance;
     UT_hash_handle hh;
 };

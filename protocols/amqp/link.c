@@ -10,6 +10,7 @@
 #include <proton/disposition.h>
 #include <proton/session.h>
 #include <proton/terminus.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -62,16 +63,27 @@ static enum hub_code find_kind(pn_link_t *wire, struct address *address,
     return HUB_OK;
 }
 
-/* The id as the registry knows it, else as the peer meant it. */
-static const char *device_of(
-    const struct amqp_connection *connection, const struct address *address)
+/* An id as the peer meant it, where the registry has neither form. */
+static const char *plain_id(const struct address_id *id)
 {
-    const struct identity *identity =
-        address_find_device(hub_identities(connection->server->context.hub), &address->device);
-    if (identity) {
-        return identity->is.device_id;
+    return id->decoded[0] ? id->decoded : id->raw;
+}
+
+/* The name as the registry knows it, else as the peer meant it. Returns owned. */
+static char *name_of(const struct amqp_connection *connection, const struct address *address)
+{
+    struct identity_registry *registry = hub_identities(connection->server->context.hub);
+    const struct identity *device = address_find_device(registry, &address->device);
+    const char *device_id = device ? device->is.device_id : plain_id(&address->device);
+    if (!address->module.raw[0]) {
+        return memory_copy_string(device_id);
     }
-    return address->device.decoded[0] ? address->device.decoded : address->device.raw;
+    const char *module_id = identity_find_module(registry, device_id, address->module.raw)
+                                ? address->module.raw
+                                : plain_id(&address->module);
+    char name[2 * ADDRESS_ID_MAX + 2];
+    snprintf(name, sizeof(name), "%s/%s", device_id, module_id);
+    return memory_copy_string(name);
 }
 
 /* ---- who may ---- */
@@ -185,16 +197,16 @@ static void link_free(struct amqp_link *link)
 static enum hub_code admit(
     struct amqp_link *link, const struct address *address, struct hub_error *error)
 {
+    bool is_of_device = link->kind->right == LINK_FOR_DEVICES;
     enum hub_code code;
     if (address->device.raw[0]) {
-        link->device_id = memory_copy_string(device_of(link->connection, address));
+        link->device_id = name_of(link->connection, address);
     }
     code = amqp_link_authorize(link, error);
-    if (code == HUB_OK && address->module.raw[0]) {
-        code = hub_refuse(error, HUB_MODULE_NOT_FOUND, "Module %s of device %s is not registered.",
-            address->module.raw, link->device_id);
+    if (code == HUB_OK && address->module.raw[0] && !is_of_device) {
+        code = hub_refuse(error, HUB_MODULE_NOT_FOUND, "Modules receive no messages.");
     }
-    if (code == HUB_OK && link->kind->right == LINK_FOR_DEVICES) {
+    if (code == HUB_OK && is_of_device) {
         amqp_connection_attend(link->connection, link->device_id);
     }
     return code == HUB_OK && link->kind->open ? link->kind->open(link, error) : code;

@@ -48,7 +48,7 @@ struct amqp_link {
     struct amqp_connection *connection;
     pn_link_t *wire; /* its context is this struct until the link goes */
     const struct amqp_link_kind *kind;
-    char *device_id; /* whom it is about; NULL: nobody in particular */
+    char *device_id; /* name of whom it is about; NULL: nobody in particular */
     char *reply_address; /* target of a $cbs receiver, channel of a twin link */
     struct consumer *consumer; /* of receivers of messages */
     struct reply *waiting; /* replies that wait for their commit */

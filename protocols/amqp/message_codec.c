@@ -1,5 +1,7 @@
 #include "protocols/amqp/message_codec.h"
 
+#include "store/iso8601.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -190,6 +192,13 @@ static enum hub_code set_field(struct message *message, enum message_field field
     return text.length == 0 ? HUB_OK : message_set(message, field, text, error);
 }
 
+static struct instant instant_of(const struct value *timestamp)
+{
+    bool is_too_late = timestamp->is.integer > INT64_MAX / 1000;
+    return instant_add((struct instant){0},
+        is_too_late ? (struct duration){INT64_MAX} : DURATION_MS(timestamp->is.integer));
+}
+
 static enum hub_code decode_properties(
     const struct value properties[PROPERTY_COUNT], struct message *message, struct hub_error *error)
 {
@@ -207,10 +216,7 @@ static enum hub_code decode_properties(
     const struct value *expiry = &properties[PROPERTY_EXPIRY];
     /* The Go client writes the year 1 where no expiry was set. */
     if (expiry->type == VALUE_TIMESTAMP && expiry->is.integer > 0) {
-        message_set_expiry(
-            message, instant_add((struct instant){0}, expiry->is.integer > INT64_MAX / 1000
-                                                          ? (struct duration){INT64_MAX}
-                                                          : DURATION_MS(expiry->is.integer)));
+        message_set_expiry(message, instant_of(expiry));
     } else if (expiry->type != VALUE_TIMESTAMP && expiry->type != VALUE_NULL) {
         return unreadable(error, "absolute-expiry-time is not a timestamp.");
     }
@@ -284,6 +290,124 @@ enum hub_code amqp_message_decode(
         *message = NULL;
     }
     return code;
+}
+
+/* ---- reading what a device sends ---- */
+
+static void add_scalar(struct telemetry_event *event, enum telemetry_kind kind, struct text name,
+    const struct value *value)
+{
+    char scratch[SCALAR_TEXT_SIZE];
+    struct text text;
+    if (!scalar_text(value, scratch, &text)) {
+        text = TEXT_ABSENT;
+    }
+    telemetry_event_add(event, kind, name, text);
+}
+
+static void add_properties(
+    const struct value properties[PROPERTY_COUNT], struct telemetry_event *event)
+{
+    static const struct {
+        enum property property;
+        const char *name;
+    } names[] = {{PROPERTY_MESSAGE_ID, TELEMETRY_MESSAGE_ID},
+        {PROPERTY_CORRELATION_ID, TELEMETRY_CORRELATION_ID}, {PROPERTY_USER_ID, TELEMETRY_USER_ID},
+        {PROPERTY_TO, TELEMETRY_TO}, {PROPERTY_CONTENT_TYPE, TELEMETRY_CONTENT_TYPE},
+        {PROPERTY_CONTENT_ENCODING, TELEMETRY_CONTENT_ENCODING}};
+    const struct value *expiry = &properties[PROPERTY_EXPIRY];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (properties[names[i].property].type != VALUE_NULL) {
+            add_scalar(
+                event, TELEMETRY_SYSTEM, text_of(names[i].name), &properties[names[i].property]);
+        }
+    }
+    if (expiry->type == VALUE_TIMESTAMP && expiry->is.integer > 0) {
+        char text[ISO8601_SIZE];
+        iso8601_format_instant(instant_of(expiry), 3, text);
+        telemetry_event_add(event, TELEMETRY_SYSTEM, TEXT(TELEMETRY_EXPIRY_TIME), text_of(text));
+    }
+}
+
+static void add_map(
+    const struct value *map, enum telemetry_kind kind, struct telemetry_event *event)
+{
+    struct reader reader = reader_of_elements(map);
+    struct value name, value;
+    while (read_value(&reader, &name) && read_value(&reader, &value)) {
+        if (name.type == VALUE_STRING || name.type == VALUE_SYMBOL) {
+            add_scalar(event, kind, value_text(&name), &value);
+        }
+    }
+}
+
+/* Data and text by their content; anything else as it is encoded. */
+static void add_bodies(struct reader bodies, struct telemetry_event *event)
+{
+    struct value section;
+    while (!reader_is_at_end(&bodies) && read_value(&bodies, &section)) {
+        if (section.type == VALUE_BINARY || section.type == VALUE_STRING) {
+            telemetry_event_append(event, section.bytes, section.length);
+        } else if (section.type != VALUE_NULL) {
+            telemetry_event_append(event, section.encoded, section.encoded_length);
+        }
+    }
+}
+
+static struct telemetry_event *event_of(const struct sections *sections)
+{
+    struct telemetry_event *event = telemetry_event_create();
+    add_properties(sections->properties, event);
+    add_map(&sections->annotations, TELEMETRY_SYSTEM, event);
+    add_map(&sections->application, TELEMETRY_APPLICATION, event);
+    add_bodies(sections->bodies, event);
+    return event;
+}
+
+/* The next message of a batch. False: there is none. */
+static bool read_batched(struct reader *bodies, struct sections *message, bool *is_batch)
+{
+    struct value section;
+    if (reader_is_at_end(bodies) || !read_value(bodies, &section)) {
+        return false;
+    }
+    *is_batch = section.descriptor == SECTION_DATA && section.type == VALUE_BINARY &&
+                sections_read(section.bytes, section.length, message) && message->bodies.at;
+    return *is_batch;
+}
+
+static bool is_batch(const struct sections *sections)
+{
+    struct reader bodies = sections->bodies;
+    struct sections message;
+    bool is_one = false;
+    for (size_t i = 0; i < PROPERTY_COUNT; i++) {
+        if (sections->properties[i].type != VALUE_NULL) {
+            return false;
+        }
+    }
+    while (sections->application.type == VALUE_NULL && read_batched(&bodies, &message, &is_one)) {
+    }
+    return is_one;
+}
+
+enum hub_code amqp_events_decode(const void *bytes, size_t length,
+    void (*take)(void *context, struct telemetry_event *event), void *context,
+    struct hub_error *error)
+{
+    struct sections sections, message;
+    bool is_one;
+    if (!sections_read(bytes, length, &sections)) {
+        return unreadable(error, "The message is not a well-formed AMQP message.");
+    }
+    if (!is_batch(&sections)) {
+        take(context, event_of(&sections));
+        return HUB_OK;
+    }
+    while (read_batched(&sections.bodies, &message, &is_one)) {
+        take(context, event_of(&message));
+    }
+    return HUB_OK;
 }
 
 /* ---- writing a delivery ---- */

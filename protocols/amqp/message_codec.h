@@ -11,6 +11,7 @@
 
 #include "protocols/amqp/value.h"
 #include "store/queue.h"
+#include "store/telemetry.h"
 
 /* Descriptors of the sections, in the order they come. */
 enum section {
@@ -57,6 +58,14 @@ bool map_find(const struct value *map, const char *key, struct value *value);
  * become text. Returns owned in `*message`. Errors: IOT_HUB_FORMAT_ERROR, ARGUMENT_INVALID. */
 enum hub_code amqp_message_decode(
     const void *bytes, size_t length, struct message **message, struct hub_error *error);
+
+/* Reads what a device sends, and calls `take` (which takes the event) for each message: for one, or
+ * for those of a batch, whose data sections are encoded messages. Batches have a message format of
+ * their own, which Proton keeps to itself; so they are known by their content. Errors:
+ * IOT_HUB_FORMAT_ERROR, before the first is taken. */
+enum hub_code amqp_events_decode(const void *bytes, size_t length,
+    void (*take)(void *context, struct telemetry_event *event), void *context,
+    struct hub_error *error);
 
 /* Writes a delivery as receivers want it: annotations, properties, application properties, one
  * data section. */

@@ -1,18 +1,34 @@
 /*
- * A device sends telemetry: accepted, noted in the journal, discarded. Device SDKs attach this link
- * on their way to the one that receives.
+ * A device sends telemetry, single messages and batches: each delivery is accepted once the group
+ * that keeps it is committed. Device SDKs attach this link on their way to the one that receives.
  *
  * Source: learn.microsoft.com, "Send device-to-cloud messages".
  */
 #include "protocols/amqp/link.h"
+#include "protocols/amqp/message_codec.h"
+
+static void take(void *context, struct telemetry_event *event)
+{
+    const struct amqp_link *link = context;
+    struct hub *hub = link->connection->server->context.hub;
+    struct actor actor = connection_actor(link->connection->session);
+    telemetry_take(hub_telemetry(hub), event, link->device_id, &actor, NULL, hub_now(hub));
+}
+
+static void committed(void *owner, void *item, const struct hub_error *failure)
+{
+    amqp_link_answer(owner, item, failure, NULL);
+}
 
 static void receive(
     struct amqp_link *link, pn_delivery_t *delivery, const uint8_t *bytes, size_t length)
 {
-    (void)bytes;
-    (void)length;
-    amqp_connection_note(link->connection, JOURNAL_TELEMETRY, link->device_id, NULL);
-    amqp_link_answer(link, delivery, NULL, NULL);
+    struct hub_error error;
+    if (amqp_events_decode(bytes, length, take, link, &error) == HUB_OK) {
+        database_await(amqp_database(link->connection), committed, link, delivery);
+    } else {
+        amqp_link_answer(link, delivery, &error, NULL);
+    }
 }
 
 const struct amqp_link_kind telemetry_kind = {

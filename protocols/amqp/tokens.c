@@ -2,6 +2,7 @@
 
 #include "store/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,23 +56,25 @@ bool tokens_delete(struct tokens *tokens, const char *scope)
 
 void grant_device(const struct auth_grant *grant, char *out)
 {
-    static const char prefix[] = "/devices/";
+    static const char devices[] = "/devices/", modules[] = "/modules/";
     const char *scope = grant->scope;
     *out = '\0';
     if (grant->device_id[0] != '\0') {
         memcpy(out, grant->device_id, sizeof(grant->device_id));
-    } else if (strncmp(scope, prefix, sizeof(prefix) - 1) == 0) {
-        size_t length = strcspn(scope + sizeof(prefix) - 1, "/");
-        if (length <= DEVICE_ID_MAX) {
-            memcpy(out, scope + sizeof(prefix) - 1, length);
-            out[length] = '\0';
+    } else if (strncmp(scope, devices, sizeof(devices) - 1) == 0) {
+        const char *device = scope + sizeof(devices) - 1, *module = "";
+        size_t length = strcspn(device, "/");
+        if (strncmp(device + length, modules, sizeof(modules) - 1) == 0) {
+            module = device + length + sizeof(modules) - 1;
         }
+        snprintf(out, IDENTITY_NAME_MAX + 1, "%.*s%s%.*s", (int)length, device, *module ? "/" : "",
+            (int)strcspn(module, "/"), module);
     }
 }
 
 void tokens_delete_device(struct tokens *tokens, const char *device_id)
 {
-    char id[DEVICE_ID_MAX + 1];
+    char id[IDENTITY_NAME_MAX + 1];
     for (size_t i = tokens->count; i > 0; i--) {
         grant_device(&tokens->grants[i - 1], id);
         if (strcmp(id, device_id) == 0) {

@@ -37,7 +37,8 @@ bool tokens_drop_expired(struct tokens *tokens, struct instant now);
 /* When the first one's time is over, grace included; INSTANT_NEVER without any. */
 struct instant tokens_next_expiry(const struct tokens *tokens);
 
-/* The device a grant speaks for alone; "" when it is not bound to one. `out`: DEVICE_ID_MAX + 1. */
+/* Name of the device or module a grant speaks for alone; "" when it is not bound to one. `out`:
+ * IDENTITY_NAME_MAX + 1. */
 void grant_device(const struct auth_grant *grant, char *out);
 
 /* Whether one of them lets the peer use the service's endpoint at `path`. */

@@ -1,7 +1,6 @@
 /*
- * The pair of links for a device's twin, answered so far that device SDKs that ask for it live on:
- * there is no twin, so it is always empty and a change of it is taken and forgotten. Nothing is
- * ever sent unasked.
+ * The pair of links for the twin of a device or module: it is read, and reported properties are
+ * written. Subscribing to desired properties is answered; nothing is ever sent unasked.
  *
  * Source: Azure/iotedge, AmqpTwinMessageConverter.cs; Azure/azure-iot-sdk-c,
  * iothubtransport_amqp_twin_messenger.c.
@@ -9,7 +8,10 @@
 #include "protocols/amqp/link.h"
 #include "protocols/amqp/message_codec.h"
 #include "protocols/amqp/reply.h"
+#include "store/log.h"
 #include "store/memory.h"
+
+#include <stdlib.h>
 
 /* Both links of a pair carry it; several pairs may share a session. */
 #define CHANNEL_PROPERTY "com.microsoft:channel-correlation-id"
@@ -27,16 +29,22 @@ static enum hub_code open_twin(struct amqp_link *link, struct hub_error *error)
     return HUB_OK;
 }
 
+struct answer {
+    int status;
+    uint64_t version;
+    char *body; /* owned; NULL: none */
+};
+
 /* The status is an int and the version a long: the C SDK fails a reply with other types. */
 static void write_reply(
-    struct writer *writer, const struct value *correlation_id, int status, struct text body)
+    struct writer *writer, const struct value *correlation_id, const struct answer *answer)
 {
     write_descriptor(writer, SECTION_MESSAGE_ANNOTATIONS);
     size_t map = write_open(writer, COMPOUND_MAP);
     write_symbol(writer, TEXT("status"));
-    write_int(writer, status);
+    write_int(writer, answer->status);
     write_symbol(writer, TEXT("version"));
-    write_long(writer, 1);
+    write_long(writer, (int64_t)answer->version);
     write_close(writer, map, 4);
 
     write_descriptor(writer, SECTION_PROPERTIES);
@@ -48,48 +56,90 @@ static void write_reply(
     write_close(writer, list, PROPERTY_CORRELATION_ID + 1);
 
     write_descriptor(writer, SECTION_DATA);
-    write_binary(writer, body);
+    write_binary(writer, answer->body ? text_of(answer->body) : TEXT(""));
 }
 
-static int perform(struct text operation, struct text *body)
+static struct answer report(
+    const struct amqp_link *link, const struct identity *identity, struct text patch)
 {
-    *body = TEXT("");
-    if (text_equal_nocase(operation, TEXT("GET"))) {
-        *body = TEXT("{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}");
-        return 200;
+    struct hub *hub = link->connection->server->context.hub;
+    struct answer answer = {.status = 200, .version = 1};
+    struct hub_error error;
+    if (twins_report(hub_twins(hub), identity->row, patch, hub_now(hub), &answer.version, &error) !=
+        HUB_OK) {
+        LOG(LOG_DEBUG, "AMQP-TWIN-REFUSED", error.sentence, {"device", link->device_id});
+        answer.status = error.code == HUB_MESSAGE_TOO_LARGE ? 413 : 400;
     }
-    bool is_known = text_equal_nocase(operation, TEXT("PATCH")) ||
-                    text_equal_nocase(operation, TEXT("PUT")) ||
-                    text_equal_nocase(operation, TEXT("DELETE"));
-    return is_known ? 200 : 400;
+    return answer;
 }
 
-/* A reply without a correlation id would be taken for a change of the desired properties, so such
- * a request is accepted and left at that. */
+static struct text annotation(const struct sections *sections, const char *name)
+{
+    struct value value;
+    return map_find(&sections->annotations, name, &value) ? value_text(&value) : TEXT_ABSENT;
+}
+
+/* The first data section; absent: there is none. */
+static struct text body_of(const struct sections *sections)
+{
+    struct sections rest = *sections;
+    struct value value;
+    bool is_data = read_value(&rest.bodies, &value) && value.type == VALUE_BINARY;
+    return is_data ? value_text(&value) : TEXT_ABSENT;
+}
+
+static struct answer perform(const struct amqp_link *link, const struct sections *sections)
+{
+    struct hub *hub = link->connection->server->context.hub;
+    const struct identity *identity = identity_find_name(hub_identities(hub), link->device_id);
+    struct text operation = annotation(sections, "operation");
+    struct text resource = annotation(sections, "resource");
+    bool is_desired = text_equal_nocase(resource, TEXT("/notifications/twin/properties/desired"));
+    if (!identity) {
+        return (struct answer){.status = 404, .version = 1};
+    }
+    if (text_equal_nocase(operation, TEXT("GET"))) {
+        return (struct answer){
+            .status = 200, .version = 1, .body = twins_read(hub_twins(hub), identity->row)};
+    }
+    if (text_equal_nocase(operation, TEXT("PATCH")) &&
+        text_equal_nocase(resource, TEXT("/properties/reported"))) {
+        return report(link, identity, body_of(sections));
+    }
+    bool subscribes = is_desired && (text_equal_nocase(operation, TEXT("PUT")) ||
+                                        text_equal_nocase(operation, TEXT("DELETE")));
+    return (struct answer){.status = subscribes ? 200 : 400, .version = 1};
+}
+
+static void committed(void *owner, void *item, const struct hub_error *failure)
+{
+    amqp_link_answer(owner, item, failure, NULL);
+}
+
+/* A reply without a correlation id would be taken for a change of the desired properties, so what
+ * such a request asks for is done and left at that. */
 static void receive(
     struct amqp_link *link, pn_delivery_t *delivery, const uint8_t *bytes, size_t length)
 {
     struct sections sections;
-    struct value operation;
-    struct text body;
     struct hub_error error;
     if (!sections_read(bytes, length, &sections)) {
         hub_refuse(&error, HUB_IOT_HUB_FORMAT_ERROR, NULL);
         amqp_link_answer(link, delivery, &error, NULL);
         return;
     }
+    struct answer answer = perform(link, &sections);
     const struct value *correlation_id = &sections.properties[PROPERTY_CORRELATION_ID];
     if (correlation_id->type == VALUE_NULL) {
-        amqp_link_answer(link, delivery, NULL, NULL);
-        return;
+        database_await(amqp_database(link->connection), committed, link, delivery);
+    } else {
+        struct reply *reply = reply_create(delivery, &twin_reply_kind);
+        reply->address = memory_copy_string(link->reply_address);
+        reply->address_decides = true;
+        write_reply(&reply->message, correlation_id, &answer);
+        reply_await(link, reply);
     }
-    bool has_operation = map_find(&sections.annotations, "operation", &operation);
-    int status = perform(has_operation ? value_text(&operation) : TEXT_ABSENT, &body);
-    struct reply *reply = reply_create(delivery, &twin_reply_kind);
-    reply->address = memory_copy_string(link->reply_address);
-    reply->address_decides = true;
-    write_reply(&reply->message, correlation_id, status, body);
-    reply_await(link, reply);
+    free(answer.body);
 }
 
 static void flow(struct amqp_link *link)

@@ -102,52 +102,112 @@ bool audience_has_device(const struct audience *audience)
     return audience->count >= 2 && text_equal_nocase(audience->segments[0], TEXT("devices"));
 }
 
-void audience_find_device(const struct audience *audience, struct identity_registry *registry,
-    const char *addressed, char device_id[AUDIENCE_SEGMENT_MAX + 1])
+bool audience_has_module(const struct audience *audience)
 {
-    device_id[0] = '\0';
-    if (!audience_has_device(audience)) {
-        return;
-    }
+    return audience_has_device(audience) && audience->count >= 4 &&
+           text_equal_nocase(audience->segments[2], TEXT("modules"));
+}
+
+/* An id of a device (`device_id` NULL), or of a module of that device. */
+static bool is_registered(struct identity_registry *registry, const char *device_id, const char *id)
+{
+    return device_id ? identity_find_module(registry, device_id, id) != NULL
+                     : identity_find(registry, id) != NULL;
+}
+
+static void find_id(struct text segment, struct identity_registry *registry, const char *device_id,
+    const char *addressed, char id[AUDIENCE_SEGMENT_MAX + 1])
+{
     if (addressed && strlen(addressed) <= AUDIENCE_SEGMENT_MAX &&
-        segment_names(audience->segments[1], addressed, 2)) {
-        memcpy(device_id, addressed, strlen(addressed) + 1);
+        segment_names(segment, addressed, 2)) {
+        memcpy(id, addressed, strlen(addressed) + 1);
         return;
     }
     for (int times = 0; times <= 2; times++) {
-        if (segment_decode(audience->segments[1], times, device_id) &&
-            identity_find(registry, device_id)) {
+        if (segment_decode(segment, times, id) && is_registered(registry, device_id, id)) {
             return;
         }
     }
-    if (!segment_decode(audience->segments[1], 1, device_id)) {
-        device_id[0] = '\0';
+    if (!segment_decode(segment, 1, id)) {
+        id[0] = '\0';
     }
 }
 
+/* A name's two ids; `module` is NULL for a device. False: it is too long. */
+static bool split_name(const char *name, char copy[AUDIENCE_NAME_MAX + 1], const char **module)
+{
+    char *slash;
+
+    if (strlen(name) > AUDIENCE_NAME_MAX) {
+        return false;
+    }
+    memcpy(copy, name, strlen(name) + 1);
+    slash = strchr(copy, '/');
+    *module = slash ? slash + 1 : NULL;
+    if (slash) {
+        *slash = '\0';
+    }
+    return true;
+}
+
+void audience_find_identity(const struct audience *audience, struct identity_registry *registry,
+    const char *addressed, char name[AUDIENCE_NAME_MAX + 1])
+{
+    char copy[AUDIENCE_NAME_MAX + 1];
+    char device[AUDIENCE_SEGMENT_MAX + 1];
+    char module[AUDIENCE_SEGMENT_MAX + 1] = "";
+    const char *addressed_module = NULL;
+    bool has_addressed = addressed && split_name(addressed, copy, &addressed_module);
+
+    name[0] = '\0';
+    if (!audience_has_device(audience)) {
+        return;
+    }
+    find_id(audience->segments[1], registry, NULL, has_addressed ? copy : NULL, device);
+    if (audience_has_module(audience)) {
+        find_id(audience->segments[3], registry, device, addressed_module, module);
+    }
+    snprintf(name, AUDIENCE_NAME_MAX + 1, "%s%s%s", device,
+        audience_has_module(audience) ? "/" : "", module);
+}
+
 bool audience_write_scope(
-    const struct audience *audience, const char *device_id, char *scope, size_t size)
+    const struct audience *audience, const char *name, char *scope, size_t size)
 {
     char reading[AUDIENCE_SEGMENT_MAX + 1];
-    size_t used = 0;
+    size_t used = 0, first = 0;
 
     scope[0] = '\0';
-    for (size_t i = 0; i < audience->count; i++) {
-        const char *segment = reading;
-        int written;
-
-        if (i == 1 && audience_has_device(audience)) {
-            segment = device_id;
-        } else if (!segment_decode(audience->segments[i], 1, reading)) {
+    if (audience_has_device(audience)) {
+        if (!scope_of_name(name, scope, size)) {
             return false;
         }
-        written = snprintf(scope + used, size - used, "/%s", segment);
+        used = strlen(scope);
+        first = audience_has_module(audience) ? 4 : 2;
+    }
+    for (size_t i = first; i < audience->count; i++) {
+        int written;
+
+        if (!segment_decode(audience->segments[i], 1, reading)) {
+            return false;
+        }
+        written = snprintf(scope + used, size - used, "/%s", reading);
         if (written < 0 || (size_t)written >= size - used) {
             return false;
         }
         used += (size_t)written;
     }
     return true;
+}
+
+bool scope_of_name(const char *name, char *path, size_t size)
+{
+    size_t device = strcspn(name, "/");
+    bool is_module = name[device] == '/';
+    int length = snprintf(path, size, "/devices/%.*s%s%s", (int)device, name,
+        is_module ? "/modules/" : "", is_module ? name + device + 1 : "");
+
+    return length >= 0 && (size_t)length < size;
 }
 
 /* Takes the next segment of a path that begins with '/', empty ones skipped. False at the end. */

@@ -26,17 +26,24 @@ struct audience {
  * "api-version=…" are dropped. */
 bool audience_parse(struct text resource, struct audience *audience);
 
-/* Whether it is about one device, or something of it. */
+#define AUDIENCE_NAME_MAX (2 * AUDIENCE_SEGMENT_MAX + 1)
+
+/* Whether it is about one device, or something of it; about one of its modules. */
 bool audience_has_device(const struct audience *audience);
+bool audience_has_module(const struct audience *audience);
 
-/* Which device that is: `addressed` (may be NULL) if it fits, else the registered one that fits as
- * it stands, decoded once or twice, else decoded once. Writes "" when it names none. */
-void audience_find_device(const struct audience *audience, struct identity_registry *registry,
-    const char *addressed, char device_id[AUDIENCE_SEGMENT_MAX + 1]);
+/* Which device or module that is, as a name: each id is that of `addressed` (a name; may be NULL)
+ * if it fits, else the registered one that fits as it stands, decoded once or twice, else decoded
+ * once. Writes "" when it names none. */
+void audience_find_identity(const struct audience *audience, struct identity_registry *registry,
+    const char *addressed, char name[AUDIENCE_NAME_MAX + 1]);
 
-/* The path with `device_id` in its place, such as "/devices/d1". False: `scope` is too small. */
+/* The path with `name` in its place, such as "/devices/d1". False: `scope` is too small. */
 bool audience_write_scope(
-    const struct audience *audience, const char *device_id, char *scope, size_t size);
+    const struct audience *audience, const char *name, char *scope, size_t size);
+
+/* "/devices/d1" or "/devices/d1/modules/m1". False: `path` is too small. */
+bool scope_of_name(const char *name, char *path, size_t size);
 
 /* Whether `path`, decoded, lies at or below `scope`. */
 bool scope_covers(const char *scope, const char *path);

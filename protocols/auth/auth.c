@@ -90,42 +90,81 @@ static enum hub_code refuse(struct hub_error *error, const char *sentence)
     return hub_refuse(error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "%s", sentence);
 }
 
-/* Registers a device that shows up for the first time, in lenient mode. */
-static enum hub_code register_device(struct auth *auth, const char *device_id,
-    struct x509_st *certificate, struct identity **device, struct hub_error *error)
+/* Registers a device or module that shows up for the first time, in lenient mode. */
+static enum hub_code register_identity(struct auth *auth, const char *device_id,
+    const char *module_id, struct x509_st *certificate, struct identity **identity,
+    struct hub_error *error)
 {
     struct identity_draft draft = {.enabled = true};
     struct etag_condition create = {.match = ETAG_CREATE_ONLY};
     enum hub_code code;
 
     snprintf(draft.device_id, sizeof(draft.device_id), "%s", device_id);
+    snprintf(draft.module_id, sizeof(draft.module_id), "%s", module_id);
     if (certificate) {
         struct certificate_thumbprints thumbprints = certificate_hash(certificate);
 
         draft.authentication = AUTHENTICATION_SELF_SIGNED;
         memcpy(draft.primary_thumbprint, thumbprints.sha256, sizeof(thumbprints.sha256));
     }
-    code = hub_put_device(auth->hub, &draft, create, device, error);
+    code = hub_put_device(auth->hub, &draft, create, identity, error);
     if (code == HUB_OK) {
         LOG(LOG_WARN, "AUTH-DEVICE-REGISTERED", "registered an unknown device on first contact",
-            {"device", device_id});
+            {"device", (*identity)->name});
+    } else {
+        *identity = NULL;
     }
     return code;
 }
 
-enum hub_code auth_find_device(struct auth *auth, const char *device_id,
-    struct x509_st *certificate, struct identity **device, struct hub_error *error)
+static enum hub_code register_both(struct auth *auth, const char *device_id, const char *module_id,
+    struct x509_st *certificate, struct identity **identity, struct hub_error *error)
 {
-    *device = NULL;
-    if (!identity_id_is_valid(device_id)) {
+    if (module_id[0] != '\0' && !identity_find(hub_identities(auth->hub), device_id)) {
+        enum hub_code code = register_identity(auth, device_id, "", NULL, identity, error);
+
+        if (code != HUB_OK) {
+            return code;
+        }
+    }
+    return register_identity(auth, device_id, module_id, certificate, identity, error);
+}
+
+/* False: no identity can have that name. */
+static bool split_name(
+    const char *name, char device_id[DEVICE_ID_MAX + 1], char module_id[DEVICE_ID_MAX + 1])
+{
+    size_t length = strcspn(name, "/");
+
+    if (length > DEVICE_ID_MAX || strlen(name + length) > DEVICE_ID_MAX + 1) {
+        return false;
+    }
+    memcpy(device_id, name, length);
+    device_id[length] = '\0';
+    snprintf(module_id, DEVICE_ID_MAX + 1, "%s", name[length] ? name + length + 1 : "");
+    return identity_id_is_valid(device_id) && (!name[length] || identity_id_is_valid(module_id));
+}
+
+enum hub_code auth_find_identity(struct auth *auth, const char *name, struct x509_st *certificate,
+    struct identity **identity, struct hub_error *error)
+{
+    char device_id[DEVICE_ID_MAX + 1];
+    char module_id[DEVICE_ID_MAX + 1];
+
+    *identity = NULL;
+    if (!split_name(name, device_id, module_id)) {
         return hub_refuse(error, HUB_DEVICE_NOT_FOUND, NULL);
     }
-    *device = identity_find(hub_identities(auth->hub), device_id);
-    if (*device) {
+    *identity = identity_find_name(hub_identities(auth->hub), name);
+    if (*identity) {
         return HUB_OK;
     }
     if (auth->lenient) {
-        return register_device(auth, device_id, certificate, device, error);
+        return register_both(auth, device_id, module_id, certificate, identity, error);
+    }
+    if (module_id[0] != '\0' && identity_find(hub_identities(auth->hub), device_id)) {
+        return hub_refuse(error, HUB_MODULE_NOT_FOUND, "Module %s of device %s is not registered.",
+            module_id, device_id);
     }
     return hub_refuse(error, HUB_DEVICE_NOT_FOUND, "Device %s at IotHub %s not registered.",
         device_id, hub_settings(auth->hub)->name);
@@ -183,21 +222,21 @@ static enum hub_code read_policy_token(const struct auth *auth, const struct sas
     return check_signature(auth, token, &policy->primary, &policy->secondary, error);
 }
 
-static enum hub_code read_device_token(struct auth *auth, const struct sas_token *token,
-    const char *device_id, struct auth_grant *grant, struct hub_error *error)
+static enum hub_code read_own_token(struct auth *auth, const struct sas_token *token,
+    const char *name, struct auth_grant *grant, struct hub_error *error)
 {
-    struct identity *device = NULL;
-    enum hub_code code = auth_find_device(auth, device_id, NULL, &device, error);
+    struct identity *identity = NULL;
+    enum hub_code code = auth_find_identity(auth, name, NULL, &identity, error);
 
-    if (!device) {
+    if (!identity) {
         return code;
     }
-    if (device->is.authentication != AUTHENTICATION_SAS) {
+    if (identity->is.authentication != AUTHENTICATION_SAS) {
         return refuse(error, "The device is registered for a certificate, not for a SAS token.");
     }
     grant->permissions = PERMISSION_DEVICE_CONNECT;
-    memcpy(grant->device_id, device->is.device_id, sizeof(grant->device_id));
-    return check_signature(auth, token, &device->is.primary, &device->is.secondary, error);
+    memcpy(grant->device_id, identity->name, sizeof(grant->device_id));
+    return check_signature(auth, token, &identity->is.primary, &identity->is.secondary, error);
 }
 
 /* Reads the audience. In lenient mode it need not fit: then the token is for the whole hub. */
@@ -215,7 +254,7 @@ static bool read_audience(
     return fits && auth_knows_host(auth, text_of(audience->host));
 }
 
-/* The device whose key has signed: the addressed one if the audience covers it, else the one that
+/* Whose key has signed: the addressed one's if the audience covers it, else that of the one that
  * the audience names. NULL: neither. */
 static const char *key_holder(
     const struct auth_grant *grant, const char *addressed, const char *named)
@@ -229,12 +268,21 @@ static const char *key_holder(
     return NULL;
 }
 
+/* Whether it is the addressed one, or the device of an addressed module. */
+static bool covers_addressed(const char *named, const char *addressed)
+{
+    size_t length = strlen(named);
+
+    return strncmp(named, addressed, length) == 0 &&
+           (addressed[length] == '\0' || addressed[length] == '/');
+}
+
 static enum hub_code read_sas(struct auth *auth, struct text text, const char *addressed,
     struct instant now, struct auth_grant *grant, struct hub_error *error)
 {
     struct sas_token token;
     struct audience audience;
-    char named[AUDIENCE_SEGMENT_MAX + 1];
+    char named[AUDIENCE_NAME_MAX + 1];
     const char *holder;
     const char *problem = sas_token_parse(text, &token);
 
@@ -244,8 +292,8 @@ static enum hub_code read_sas(struct auth *auth, struct text text, const char *a
     if (!read_audience(auth, &token, &audience)) {
         return refuse(error, "The audience of the SAS token is not this hub.");
     }
-    audience_find_device(&audience, hub_identities(auth->hub), addressed, named);
-    if (addressed && named[0] != '\0' && strcmp(addressed, named) != 0) {
+    audience_find_identity(&audience, hub_identities(auth->hub), addressed, named);
+    if (addressed && named[0] != '\0' && !covers_addressed(named, addressed)) {
         return refuse(error, "The audience of the SAS token is another device.");
     }
     if (!audience_write_scope(&audience, named, grant->scope, sizeof(grant->scope))) {
@@ -262,10 +310,7 @@ static enum hub_code read_sas(struct auth *auth, struct text text, const char *a
     if (!holder) {
         return refuse(error, "The SAS token names neither a device nor a shared access policy.");
     }
-    if (audience.count > 2) {
-        return hub_refuse(error, HUB_MODULE_NOT_FOUND, NULL);
-    }
-    return read_device_token(auth, &token, holder, grant, error);
+    return read_own_token(auth, &token, holder, grant, error);
 }
 
 static struct auth_grant grant_of_nothing(void)
@@ -310,25 +355,26 @@ static enum hub_code check_chain(const struct identity *device, struct x509_st *
     if (!chain_is_trusted) {
         return refuse(error, "The certificate is not signed by a CA that the hub trusts.");
     }
-    if (!certificate_common_name_is(certificate, device->is.device_id)) {
+    if (!certificate_common_name_is(certificate, device->name)) {
         return refuse(error, "The certificate's common name is not the device id.");
     }
     return HUB_OK;
 }
 
 enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certificate,
-    bool chain_is_trusted, const char *device_id, struct instant now, struct auth_grant *grant,
+    bool chain_is_trusted, const char *name, struct instant now, struct auth_grant *grant,
     struct hub_error *error)
 {
     struct identity *device = NULL;
-    enum hub_code code = auth_find_device(auth, device_id, certificate, &device, error);
+    enum hub_code code = auth_find_identity(auth, name, certificate, &device, error);
 
     *grant = grant_of_nothing();
     if (!device) {
         return code;
     }
-    if (device->is.authentication == AUTHENTICATION_SAS) {
-        return refuse(error, "The device is registered for SAS tokens, not for a certificate.");
+    if (device->is.authentication != AUTHENTICATION_SELF_SIGNED &&
+        device->is.authentication != AUTHENTICATION_CA) {
+        return refuse(error, "The device is not registered for a certificate.");
     }
     if (!certificate_is_valid_at(certificate, now)) {
         return refuse(error, "The certificate is expired or not yet valid.");
@@ -340,7 +386,7 @@ enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certifica
     }
     if (code == HUB_OK) {
         grant->permissions = PERMISSION_DEVICE_CONNECT;
-        memcpy(grant->device_id, device->is.device_id, sizeof(grant->device_id));
+        memcpy(grant->device_id, device->name, sizeof(grant->device_id));
     }
     return code;
 }

@@ -31,27 +31,29 @@ void auth_free(struct auth *auth);
 struct auth_grant {
     unsigned permissions; /* enum permission */
     char policy[65]; /* "" when a device's own key or certificate gave it */
-    char device_id[DEVICE_ID_MAX + 1]; /* of a device's own key or certificate, else "" */
-    char scope[2 * DEVICE_ID_MAX +
+    char device_id[IDENTITY_NAME_MAX + 1]; /* name of the device or module whose own key or
+                                            * certificate it was, else "" */
+    char scope[IDENTITY_NAME_MAX +
                32]; /* decoded path of the audience: "", "/devices", "/devices/d1" */
     struct instant expires; /* `se`, without grace; INSTANT_NEVER for certificates */
 };
 
-/* Verifies a SAS token: form, audience host, key holder, signature, expiry. `addressed`: the device
- * a request or connection is about, whose key it is when the token has no `skn` and its audience
- * names none; may be NULL. A Bearer token is refused, or in lenient mode opens everything under the
- * policy name "bearer". Errors: IOT_HUB_UNAUTHORIZED_ACCESS for everything that is wrong with the
- * token, an audience that names another device than `addressed` included (the sentence says what,
- * for the log and for CBS); DEVICE_NOT_FOUND when a well-formed token names a device that is not
- * registered; MODULE_NOT_FOUND when a module's own key would have to be looked up: modules are not
- * registered here. `*grant` opens nothing after a refusal. */
+/* Verifies a SAS token: form, audience host, key holder, signature, expiry. `addressed`: the name
+ * of the device or module a request or connection is about, whose key it is when the token has no
+ * `skn` and its audience names none; may be NULL. A Bearer token is refused, or in lenient mode
+ * opens everything under the policy name "bearer". Errors: IOT_HUB_UNAUTHORIZED_ACCESS for
+ * everything that is wrong with the token, an audience that names another device than `addressed`
+ * included (the sentence says what, for the log and for CBS); DEVICE_NOT_FOUND or MODULE_NOT_FOUND
+ * when a well-formed token names one that is not registered. `*grant` opens nothing after a
+ * refusal. */
 enum hub_code auth_read_token(struct auth *auth, struct text token, const char *addressed,
     struct instant now, struct auth_grant *grant, struct hub_error *error);
 
-/* Verifies a device's certificate: validity, and thumbprint, or chain and common name, as the
- * device is registered. Errors: IOT_HUB_UNAUTHORIZED_ACCESS, DEVICE_NOT_FOUND. */
+/* Verifies the certificate of the device or module of that name: validity, and thumbprint, or chain
+ * and common name, as it is registered. Errors: IOT_HUB_UNAUTHORIZED_ACCESS, DEVICE_NOT_FOUND,
+ * MODULE_NOT_FOUND. */
 enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certificate,
-    bool chain_is_trusted, const char *device_id, struct instant now, struct auth_grant *grant,
+    bool chain_is_trusted, const char *name, struct instant now, struct auth_grant *grant,
     struct hub_error *error);
 
 /* Whether the grant has the permission, and its audience is the hub itself or lies above `path`,
@@ -60,11 +62,12 @@ enum hub_code auth_read_certificate(struct auth *auth, struct x509_st *certifica
 enum hub_code auth_authorize_service(const struct auth_grant *grant, enum permission permission,
     const char *path, struct hub_error *error);
 
-/* Whether the grant may act as the device, and the device exists and is enabled. A policy's token
- * acts for devices of every authentication type. Errors: IOT_HUB_UNAUTHORIZED_ACCESS,
- * DEVICE_NOT_FOUND (missing or disabled; in lenient mode a missing one is registered). */
-enum hub_code auth_authorize_device(struct auth *auth, const struct auth_grant *grant,
-    const char *device_id, struct hub_error *error);
+/* Whether the grant may act as the device or module of that name, and it exists and its device is
+ * enabled. A policy's token acts for every authentication type; a device's own does not act for its
+ * modules. Errors: IOT_HUB_UNAUTHORIZED_ACCESS, DEVICE_NOT_FOUND (missing or disabled; in lenient
+ * mode a missing one is registered), MODULE_NOT_FOUND. */
+enum hub_code auth_authorize_device(
+    struct auth *auth, const struct auth_grant *grant, const char *name, struct hub_error *error);
 
 /* True when the grant's time, grace included, is over at `now`. */
 bool auth_grant_is_over(const struct auth_grant *grant, struct instant now);

@@ -5,7 +5,6 @@
 #include "protocols/auth/auth.h"
 #include "protocols/auth/internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Writing the registry includes reading it. */
@@ -35,37 +34,37 @@ enum hub_code auth_authorize_service(const struct auth_grant *grant, enum permis
     return HUB_OK;
 }
 
-static bool grant_speaks_for(const struct auth_grant *grant, const char *device_id)
+static bool grant_speaks_for(const struct auth_grant *grant, const char *name)
 {
-    char path[sizeof("/devices/") + AUDIENCE_SEGMENT_MAX];
-    int length = snprintf(path, sizeof(path), "/devices/%s", device_id);
+    char path[IDENTITY_NAME_MAX + 32];
 
-    if (length < 0 || (size_t)length >= sizeof(path)) {
+    if (!scope_of_name(name, path, sizeof(path))) {
         return false;
     }
-    if (grant->device_id[0] != '\0' && strcmp(grant->device_id, device_id) != 0) {
+    if (grant->device_id[0] != '\0' && strcmp(grant->device_id, name) != 0) {
         return false;
     }
     return permissions_hold(grant->permissions, PERMISSION_DEVICE_CONNECT) &&
            scope_covers(grant->scope, path);
 }
 
-enum hub_code auth_authorize_device(struct auth *auth, const struct auth_grant *grant,
-    const char *device_id, struct hub_error *error)
+enum hub_code auth_authorize_device(
+    struct auth *auth, const struct auth_grant *grant, const char *name, struct hub_error *error)
 {
-    struct identity *device = NULL;
+    struct identity *identity = NULL;
     enum hub_code code;
 
-    if (!grant_speaks_for(grant, device_id)) {
+    if (!grant_speaks_for(grant, name)) {
         return hub_refuse(
             error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "The credentials do not open this device.");
     }
-    code = auth_find_device(auth, device_id, NULL, &device, error);
-    if (!device) {
+    code = auth_find_identity(auth, name, NULL, &identity, error);
+    if (!identity) {
         return code;
     }
-    if (!device->is.enabled) {
-        return hub_refuse(error, HUB_DEVICE_NOT_FOUND, "Device %s is disabled.", device_id);
+    if (!identity_is_enabled(identity)) {
+        return hub_refuse(
+            error, HUB_DEVICE_NOT_FOUND, "Device %s is disabled.", identity->is.device_id);
     }
     return HUB_OK;
 }

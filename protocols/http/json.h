@@ -33,4 +33,7 @@ json_t *http_json_text(struct text text);
  * Returns borrowed. */
 const char *http_json_unknown_member(const json_t *object, const char *const *known);
 
+/* Canonical base64, with its padding. Returns owned, `*decoded` bytes; NULL: it is none. */
+unsigned char *http_decode_base64(const char *text, size_t length, size_t *decoded);
+
 #endif

@@ -136,6 +136,9 @@ static enum hub_code read_device(struct https_server *server, const struct http_
 {
     struct auth_grant grant;
     enum hub_code code;
+    if (strchr(device_id, '/')) { /* the name of a module, which has no route here */
+        return hub_refuse(error, HUB_DEVICE_NOT_FOUND, "%s", device_id);
+    }
     const char *token = http_request_header(request, "Authorization");
     const struct stream *stream = http_request_stream(request);
     struct x509_st *certificate = stream ? stream_peer_certificate(stream) : NULL;

@@ -21,6 +21,8 @@ enum bulk_act {
     BULK_UPDATE_IF_MATCH,
     BULK_DELETE,
     BULK_DELETE_IF_MATCH,
+    BULK_UPDATE_TWIN,
+    BULK_UPDATE_TWIN_IF_MATCH,
     BULK_UNKNOWN
 };
 
@@ -29,7 +31,9 @@ static const char *const mode_names[BULK_UNKNOWN] = {[BULK_CREATE] = "create",
     [BULK_UPDATE] = "update",
     [BULK_UPDATE_IF_MATCH] = "updateIfMatchETag",
     [BULK_DELETE] = "delete",
-    [BULK_DELETE_IF_MATCH] = "deleteIfMatchETag"};
+    [BULK_DELETE_IF_MATCH] = "deleteIfMatchETag",
+    [BULK_UPDATE_TWIN] = "updateTwin",
+    [BULK_UPDATE_TWIN_IF_MATCH] = "updateTwinIfMatchETag"};
 
 static enum bulk_act read_mode(const json_t *item)
 {
@@ -50,14 +54,13 @@ static const char *item_etag(const json_t *item)
 
 /* An item that wants a version to match has to name one. */
 static struct etag_condition condition_of(
-    struct hub *hub, enum bulk_act act, const json_t *item, const char *device_id)
+    enum bulk_act act, const json_t *item, const struct identity *identity)
 {
     switch (act) {
     case BULK_CREATE:
         return (struct etag_condition){.match = ETAG_CREATE_ONLY};
     case BULK_CREATE_OR_UPDATE:
-        return (struct etag_condition){
-            .match = identity_find(hub_identities(hub), device_id) ? ETAG_ANY : ETAG_CREATE_ONLY};
+        return (struct etag_condition){.match = identity ? ETAG_ANY : ETAG_CREATE_ONLY};
     case BULK_UPDATE_IF_MATCH:
     case BULK_DELETE_IF_MATCH: {
         struct etag_condition condition = etag_read_condition(item_etag(item));
@@ -68,39 +71,138 @@ static struct etag_condition condition_of(
     }
     case BULK_UPDATE:
     case BULK_DELETE:
+    case BULK_UPDATE_TWIN:
+    case BULK_UPDATE_TWIN_IF_MATCH:
     case BULK_UNKNOWN:
         break;
     }
     return (struct etag_condition){.match = ETAG_ANY};
 }
 
-static enum hub_code change(
-    struct hub *hub, const json_t *item, const char *device_id, struct hub_error *error)
+/* What an item names; `module_id` is NULL for a device. */
+struct target {
+    const char *device_id, *module_id;
+};
+
+static struct target target_of(const json_t *items, size_t index)
+{
+    const json_t *item = json_array_get(items, index);
+    return (struct target){json_string_value(json_object_get(item, "id")),
+        json_string_value(json_object_get(item, "moduleId"))};
+}
+
+static struct identity *find(struct hub *hub, struct target target)
+{
+    struct identity_registry *registry = hub_identities(hub);
+    return target.module_id ? identity_find_module(registry, target.device_id, target.module_id)
+                            : identity_find(registry, target.device_id);
+}
+
+/* ---- twins ---- */
+
+static bool has_twin(const json_t *item)
+{
+    const json_t *tags = json_object_get(item, "tags");
+    const json_t *properties = json_object_get(item, "properties");
+    return (tags && !json_is_null(tags)) || (properties && !json_is_null(properties));
+}
+
+static enum hub_code check_twin_etag(
+    struct hub *hub, const json_t *item, const struct identity *identity, struct hub_error *error)
+{
+    const char *text = json_string_value(json_object_get(item, "twinETag"));
+    struct etag_condition condition = etag_read_twin_condition(text ? text : item_etag(item));
+    struct twin twin = twins_load(hub_twins(hub), identity->row);
+    bool fits = condition.match == ETAG_EXACT && condition.etag == twin.etag;
+    twin_release(&twin);
+    return fits ? HUB_OK : hub_refuse(error, HUB_PRECONDITION_FAILED, "PreconditionFailed");
+}
+
+static enum hub_code change_twin(struct hub *hub, enum bulk_act act, const json_t *item,
+    struct target target, struct hub_error *error)
+{
+    const struct identity *identity = find(hub, target);
+    enum hub_code code = HUB_OK;
+    if (!identity) {
+        return hub_refuse(error, HUB_DEVICE_NOT_FOUND, "%s", target.device_id);
+    }
+    if (act == BULK_UPDATE_TWIN_IF_MATCH) {
+        code = check_twin_etag(hub, item, identity, error);
+    }
+    return code == HUB_OK
+               ? twins_change(hub_twins(hub), identity->row, item, TWIN_MERGE, hub_now(hub), error)
+               : code;
+}
+
+/* ---- identities ---- */
+
+static enum hub_code delete (struct hub *hub, enum bulk_act act, const json_t *item,
+    struct target target, struct hub_error *error) {
+    struct etag_condition condition = condition_of(act, item, find(hub, target));
+        return target.module_id
+                   ? hub_delete_module(hub, target.device_id, target.module_id, condition, error)
+                   : hub_delete_device(hub, target.device_id, condition, error);
+}
+
+/* The twin that comes with an identity is looked at first: an item is done whole, or not at all. */
+static enum hub_code put(struct hub *hub, enum bulk_act act, const json_t *item,
+    struct target target, struct hub_error *error)
 {
     struct identity_draft draft;
-    struct identity *identity;
-    enum bulk_act act = read_mode(item);
-    if (act == BULK_UNKNOWN) {
-        return hub_refuse(error, HUB_INVALID_OPERATION, "The import mode is not supported.");
+    struct identity *identity = find(hub, target);
+    struct etag_condition condition = condition_of(act, item, identity);
+    int64_t row = identity ? identity->row : 0;
+    enum hub_code code =
+        identity_read_module(item, target.device_id, target.module_id, &draft, error);
+    if (code == HUB_OK && has_twin(item)) {
+        code = twins_check(hub_twins(hub), row, item, TWIN_MERGE, error);
     }
-    struct etag_condition condition = condition_of(hub, act, item, device_id);
-    if (act == BULK_DELETE || act == BULK_DELETE_IF_MATCH) {
-        return hub_delete_device(hub, device_id, condition, error);
-    }
-    enum hub_code code = identity_read(item, device_id, &draft, error);
     if (code == HUB_OK) {
         code = hub_put_device(hub, &draft, condition, &identity, error);
     }
     OPENSSL_cleanse(&draft, sizeof draft);
+    if (code == HUB_OK && has_twin(item)) {
+        code = twins_change(hub_twins(hub), identity->row, item, TWIN_MERGE, hub_now(hub), error);
+    }
     return code;
 }
 
-/* Whether an item before this one has the same id. */
-static bool is_repeated(const json_t *items, size_t index, const char *device_id)
+/* ---- items ---- */
+
+static enum hub_code change(
+    struct hub *hub, const json_t *item, struct target target, struct hub_error *error)
+{
+    enum bulk_act act = read_mode(item);
+    switch (act) {
+    case BULK_CREATE:
+    case BULK_CREATE_OR_UPDATE:
+    case BULK_UPDATE:
+    case BULK_UPDATE_IF_MATCH:
+        return put(hub, act, item, target, error);
+    case BULK_DELETE:
+    case BULK_DELETE_IF_MATCH:
+        return delete (hub, act, item, target, error);
+    case BULK_UPDATE_TWIN:
+    case BULK_UPDATE_TWIN_IF_MATCH:
+        return change_twin(hub, act, item, target, error);
+    case BULK_UNKNOWN:
+        break;
+    }
+    return hub_refuse(error, HUB_INVALID_OPERATION, "The import mode is not supported.");
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Whether an item before this one names the same. */
+static bool is_repeated(const json_t *items, size_t index, struct target target)
 {
     for (size_t i = 0; i < index; i++) {
-        const char *other = json_string_value(json_object_get(json_array_get(items, i), "id"));
-        if (other && strcmp(other, device_id) == 0) {
+        struct target other = target_of(items, i);
+        if (is_same(other.device_id, target.device_id) &&
+            is_same(other.module_id, target.module_id)) {
             return true;
         }
     }
@@ -111,18 +213,31 @@ static enum hub_code change_item(
     struct hub *hub, const json_t *items, size_t index, struct hub_error *error)
 {
     const json_t *item = json_array_get(items, index);
-    const char *device_id = json_string_value(json_object_get(item, "id"));
+    struct target target = target_of(items, index);
     const json_t *module_id = json_object_get(item, "moduleId");
-    if (!device_id) {
+    if (!target.device_id) {
         return hub_refuse(error, HUB_ARGUMENT_NULL, "The item has no id.");
     }
-    if (module_id && !json_is_null(module_id)) {
-        return hub_refuse(error, HUB_INVALID_OPERATION, "Modules are not supported.");
+    if (module_id && !json_is_null(module_id) && !target.module_id) {
+        return hub_refuse(error, HUB_ARGUMENT_INVALID, "moduleId is not a string.");
     }
-    if (is_repeated(items, index, device_id)) {
+    if (is_repeated(items, index, target)) {
         return hub_refuse(error, HUB_DEVICE_DEFINED_MULTIPLE_TIMES, NULL);
     }
-    return change(hub, item, device_id, error);
+    return change(hub, item, target, error);
+}
+
+static json_t *write_failure(struct target target, const struct hub_error *error)
+{
+    const char *id = target.device_id;
+    json_t *failed = json_object();
+    json_object_set_new(failed, "deviceId", json_string(id ? id : ""));
+    if (target.module_id) {
+        json_object_set_new(failed, "moduleId", json_string(target.module_id));
+    }
+    json_object_set_new(failed, "errorCode", json_integer(error->code));
+    json_object_set_new(failed, "errorStatus", json_string(id ? id : error->sentence));
+    return failed;
 }
 
 static json_t *change_all(struct hub *hub, const json_t *items)
@@ -130,15 +245,9 @@ static json_t *change_all(struct hub *hub, const json_t *items)
     json_t *errors = json_array();
     for (size_t i = 0; i < json_array_size(items); i++) {
         struct hub_error error;
-        if (change_item(hub, items, i, &error) == HUB_OK) {
-            continue;
+        if (change_item(hub, items, i, &error) != HUB_OK) {
+            json_array_append_new(errors, write_failure(target_of(items, i), &error));
         }
-        const char *id = json_string_value(json_object_get(json_array_get(items, i), "id"));
-        json_t *failed = json_object();
-        json_object_set_new(failed, "deviceId", json_string(id ? id : ""));
-        json_object_set_new(failed, "errorCode", json_integer(error.code));
-        json_object_set_new(failed, "errorStatus", json_string(id ? id : error.sentence));
-        json_array_append_new(errors, failed);
     }
     return errors;
 }

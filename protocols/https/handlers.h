@@ -8,10 +8,17 @@
 
 /* registry.c */
 http_handler registry_put, registry_get, registry_delete, registry_list, registry_purge;
+http_handler registry_list_modules;
 http_handler registry_device_statistics, registry_service_statistics;
 
 /* bulk.c */
 http_handler bulk_change;
+
+/* twin.c */
+http_handler twin_get, twin_patch, twin_put, twin_post;
+
+/* query.c */
+http_handler query_run;
 
 /* device.c */
 http_handler device_receive, device_settle, device_abandon, device_no_twin, device_no_upload;

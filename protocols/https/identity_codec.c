@@ -4,7 +4,6 @@
 #include "store/iso8601.h"
 
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,9 +11,10 @@
 
 static const char *const type_names[] = {[AUTHENTICATION_SAS] = "sas",
     [AUTHENTICATION_SELF_SIGNED] = "selfSigned",
-    [AUTHENTICATION_CA] = "certificateAuthority"};
+    [AUTHENTICATION_CA] = "certificateAuthority",
+    [AUTHENTICATION_NONE] = "none"};
 
-static json_t *write_time(struct instant at, bool is_new)
+json_t *identity_write_time(struct instant at, bool is_new)
 {
     char text[ISO8601_SIZE];
     if (at.us == 0) {
@@ -22,6 +22,11 @@ static json_t *write_time(struct instant at, bool is_new)
     }
     iso8601_format_instant(at, 7, text);
     return json_string(text);
+}
+
+const char *identity_type_name(enum identity_authentication authentication)
+{
+    return type_names[authentication];
 }
 
 static json_t *write_key(const struct key *key)
@@ -56,28 +61,52 @@ static json_t *write_authentication(const struct identity_draft *is)
     return authentication;
 }
 
-json_t *identity_write(struct hub *hub, const struct identity *identity, bool is_new)
+/* What devices and modules have at the same place. */
+static void write_connection(json_t *body, const struct identity *identity, bool is_new)
+{
+    json_object_set_new(body, "connectionStateUpdatedTime",
+        identity_write_time(identity->connection_updated, is_new));
+    if (!identity->device) {
+        json_object_set_new(
+            body, "statusUpdatedTime", identity_write_time(identity->status_updated, is_new));
+    }
+    json_object_set_new(
+        body, "lastActivityTime", identity_write_time(identity->last_activity, is_new));
+}
+
+static void write_ids(json_t *body, const struct identity *identity)
 {
     char etag[ETAG_TEXT_SIZE];
     etag_format(identity->etag, etag);
-    json_t *body = json_object();
+    if (identity->device) {
+        json_object_set_new(body, "moduleId", json_string(identity->is.module_id));
+        json_object_set_new(body, "managedBy", write_text(identity->is.managed_by));
+    }
     json_object_set_new(body, "deviceId", json_string(identity->is.device_id));
     json_object_set_new(body, "generationId", json_string(identity->generation_id));
     json_object_set_new(body, "etag", json_string(etag));
     json_object_set_new(body, "connectionState",
         json_string(identity->connections > 0 ? "Connected" : "Disconnected"));
-    json_object_set_new(body, "status", json_string(identity->is.enabled ? "enabled" : "disabled"));
-    json_object_set_new(body, "statusReason", write_text(identity->is.status_reason));
-    json_object_set_new(
-        body, "connectionStateUpdatedTime", write_time(identity->connection_updated, is_new));
-    json_object_set_new(body, "statusUpdatedTime", write_time(identity->status_updated, is_new));
-    json_object_set_new(body, "lastActivityTime", write_time(identity->last_activity, is_new));
+}
+
+json_t *identity_write(struct hub *hub, const struct identity *identity, bool is_new)
+{
+    json_t *body = json_object();
+    write_ids(body, identity);
+    if (!identity->device) {
+        json_object_set_new(
+            body, "status", json_string(identity->is.enabled ? "enabled" : "disabled"));
+        json_object_set_new(body, "statusReason", write_text(identity->is.status_reason));
+    }
+    write_connection(body, identity, is_new);
     json_object_set_new(body, "cloudToDeviceMessageCount",
         json_integer((json_int_t)mailbox_depth(hub_mailboxes(hub), identity)));
     json_object_set_new(body, "authentication", write_authentication(&identity->is));
-    json_t *capabilities = json_object();
-    json_object_set_new(capabilities, "iotEdge", json_boolean(identity->is.iot_edge));
-    json_object_set_new(body, "capabilities", capabilities);
+    if (!identity->device) {
+        json_t *capabilities = json_object();
+        json_object_set_new(capabilities, "iotEdge", json_boolean(identity->is.iot_edge));
+        json_object_set_new(body, "capabilities", capabilities);
+    }
     return body;
 }
 
@@ -129,11 +158,11 @@ static enum hub_code read_type(
     for (size_t i = 0; i < sizeof type_names / sizeof type_names[0]; i++) {
         if (strcasecmp(type, type_names[i]) == 0) {
             draft->authentication = (enum identity_authentication)i;
-            return HUB_OK;
+            bool is_fit = i != AUTHENTICATION_NONE || draft->module_id[0] != '\0';
+            return is_fit ? HUB_OK : refuse(error, "A device has to authenticate in some way.");
         }
     }
-    return refuse(error, "The authentication type of a device is not sas, selfSigned or"
-                         " certificateAuthority.");
+    return refuse(error, "The authentication type is not sas, selfSigned or certificateAuthority.");
 }
 
 static enum hub_code read_authentication(
@@ -175,21 +204,53 @@ static enum hub_code read_status(
     return HUB_OK;
 }
 
+/* The id goes into a text of DEVICE_ID_MAX + 1. */
+static enum hub_code read_id(const char *id, const char *what, char *out, struct hub_error *error)
+{
+    if (!identity_id_is_valid(id)) {
+        return hub_refuse(error, HUB_ARGUMENT_INVALID,
+            "The %s id is empty, longer than 128 characters, or has a character that is not"
+            " allowed.",
+            what);
+    }
+    memcpy(out, id, strlen(id) + 1);
+    return HUB_OK;
+}
+
+/* What only one of the two kinds has. */
+static enum hub_code read_kind(
+    const json_t *body, struct identity_draft *draft, struct hub_error *error)
+{
+    if (draft->module_id[0] == '\0') {
+        const json_t *capabilities = json_object_get(body, "capabilities");
+        draft->iot_edge = json_is_true(json_object_get(capabilities, "iotEdge"));
+        return read_status(body, draft, error);
+    }
+    if (!read_text(body, "managedBy", draft->managed_by, sizeof draft->managed_by)) {
+        return refuse(error, "managedBy is longer than 128 characters.");
+    }
+    return HUB_OK;
+}
+
 enum hub_code identity_read(const json_t *body, const char *device_id, struct identity_draft *draft,
     struct hub_error *error)
 {
+    return identity_read_module(body, device_id, NULL, draft, error);
+}
+
+enum hub_code identity_read_module(const json_t *body, const char *device_id, const char *module_id,
+    struct identity_draft *draft, struct hub_error *error)
+{
     *draft = (struct identity_draft){.enabled = true};
-    if (!identity_id_is_valid(device_id)) {
-        return refuse(error,
-            "The device id is empty, longer than 128 characters, or has a character"
-            " that is not allowed.");
+    enum hub_code code = read_id(device_id, "device", draft->device_id, error);
+    if (code == HUB_OK && module_id) {
+        code = read_id(module_id, "module", draft->module_id, error);
     }
-    snprintf(draft->device_id, sizeof draft->device_id, "%s", device_id);
-    enum hub_code code = read_status(body, draft, error);
+    if (code == HUB_OK) {
+        code = read_kind(body, draft, error);
+    }
     if (code == HUB_OK) {
         code = read_authentication(json_object_get(body, "authentication"), draft, error);
     }
-    const json_t *capabilities = json_object_get(body, "capabilities");
-    draft->iot_edge = json_is_true(json_object_get(capabilities, "iotEdge"));
     return code;
 }

@@ -222,3 +222,54 @@ struct message *message_read(const struct http_request *request, struct hub_erro
     message_append_body(reading.message, body.bytes, body.length);
     return reading.message;
 }
+
+/* ---- what a device sends ---- */
+
+/* True: that is a property. Headers without a name of the hub's keep their own. */
+static bool add_by_header(struct telemetry_event *event, const char *name, struct text value)
+{
+    static const struct {
+        const char *header, *name;
+    } known[] = {{"iothub-messageid", TELEMETRY_MESSAGE_ID},
+        {"iothub-correlationid", TELEMETRY_CORRELATION_ID}, {"iothub-userid", TELEMETRY_USER_ID},
+        {"iothub-to", TELEMETRY_TO}, {"iothub-expiry", TELEMETRY_EXPIRY_TIME},
+        {"iothub-contenttype", TELEMETRY_CONTENT_TYPE},
+        {"iothub-contentencoding", TELEMETRY_CONTENT_ENCODING}};
+    size_t prefix = sizeof PROPERTY_PREFIX - 1;
+    if (strncasecmp(name, PROPERTY_PREFIX, prefix) == 0) {
+        telemetry_event_add(event, TELEMETRY_APPLICATION, text_of(name + prefix), value);
+        return true;
+    }
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcasecmp(name, known[i].header) == 0) {
+            telemetry_event_add(event, TELEMETRY_SYSTEM, text_of(known[i].name), value);
+            return true;
+        }
+    }
+    if (strncasecmp(name, "iothub-", 7) == 0 || strcasecmp(name, "dt-subject") == 0) {
+        telemetry_event_add(event, TELEMETRY_SYSTEM, text_of(name), value);
+        return true;
+    }
+    return false;
+}
+
+static void add_header(void *context, const char *name, const char *value)
+{
+    add_by_header(context, name, text_of(value));
+}
+
+struct telemetry_event *message_read_event(const struct http_request *request)
+{
+    struct telemetry_event *event = telemetry_event_create();
+    struct text body = http_request_body(request);
+    http_request_each_header(request, add_header, event);
+    telemetry_event_append(event, body.bytes, body.length);
+    return event;
+}
+
+void message_read_event_property(struct telemetry_event *event, const char *name, struct text value)
+{
+    if (!add_by_header(event, name, value)) {
+        telemetry_event_add(event, TELEMETRY_APPLICATION, text_of(name), value);
+    }
+}

@@ -1,6 +1,6 @@
 /*
  * Messages to and from HTTP headers: the one place that knows their spelling. Called by device.c,
- * service.c and feedback.c.
+ * service.c and telemetry.c.
  *
  * Sources: learn.microsoft.com, "Create and read IoT Hub messages" and REST reference of Device -
  * Receive Device Bound Notification; what clients look for in Azure/azure-iot-sdk-csharp
@@ -12,6 +12,7 @@
 
 #include "protocols/http/http.h"
 #include "store/queue.h"
+#include "store/telemetry.h"
 
 #define MESSAGE_DATE_SIZE 96
 
@@ -27,5 +28,12 @@ struct http_response *message_write_feedback(const struct delivery *delivery);
 /* The message that headers and body of a request make. Returns owned; NULL: `error` (ARGUMENT_
  * INVALID, INVALID_MESSAGE_EXPIRY_TIME). */
 struct message *message_read(const struct http_request *request, struct hub_error *error);
+
+/* What headers and body of a request say a device has sent. Returns owned. */
+struct telemetry_event *message_read_event(const struct http_request *request);
+
+/* One property of a batch's item, which has a header's name or one of its own. */
+void message_read_event_property(
+    struct telemetry_event *event, const char *name, struct text value);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Devices, one by one, and what is counted of them.
+ * Devices and modules, one by one, and what is counted of them.
  */
 #include "protocols/https/access.h"
 #include "protocols/https/etag.h"
@@ -30,26 +30,66 @@ static void answer_identity(struct https_server *server, struct http_request *re
     answer_committed(server, request, response);
 }
 
-/* ---- one device ---- */
+/* ---- one device, or one module of it ---- */
+
+/* What the path names; `module_id` is NULL for a device. */
+struct target {
+    const char *device_id, *module_id;
+};
+
+static struct target target_of(const struct http_request *request)
+{
+    const char *module_id = http_request_parameter(request, 1);
+    return (struct target){http_request_parameter(request, 0), module_id[0] ? module_id : NULL};
+}
+
+/* Whoever may, and for modules: their device is there and enabled. The service says of that only
+ * that one may not. */
+static bool admit(
+    struct https_server *server, struct http_request *request, enum permission permission)
+{
+    struct target target = target_of(request);
+    struct hub_error error;
+    if (!access_service(server, request, permission)) {
+        return false;
+    }
+    const struct identity *device =
+        identity_find(hub_identities(server->context.hub), target.device_id);
+    if (target.module_id && (!device || !device->is.enabled)) {
+        hub_refuse(&error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, NULL);
+        answer_refusal(server, request, &error);
+        return false;
+    }
+    return true;
+}
+
+/* A member may be missing; if it is there it says what the path does. */
+static bool agrees(const json_t *body, const char *name, const char *id)
+{
+    const json_t *value = json_object_get(body, name);
+    return !value || json_is_null(value) ||
+           (id && json_is_string(value) && strcmp(json_string_value(value), id) == 0);
+}
 
 static enum hub_code read_body(
     const struct http_request *request, struct identity_draft *draft, struct hub_error *error)
 {
-    const char *device_id = http_request_parameter(request, 0);
+    struct target target = target_of(request);
     json_t *body = http_request_json(request, error);
     if (!body) {
         return error->code;
     }
-    const json_t *named = json_object_get(body, "deviceId");
     enum hub_code code;
     if (!json_is_object(body)) {
         code = hub_refuse(error, HUB_ARGUMENT_INVALID, "The body is not a JSON object.");
-    } else if (named && !json_is_null(named) &&
-               (!json_is_string(named) || strcmp(json_string_value(named), device_id) != 0)) {
+    } else if (!agrees(body, "deviceId", target.device_id)) {
         code = hub_refuse(
             error, HUB_ARGUMENT_INVALID, "The device id of the body is not the one of the path.");
+    } else if (target.module_id && !agrees(body, "moduleId", target.module_id)) {
+        code = hub_refuse(
+            error, HUB_ARGUMENT_INVALID, "The module id of the body is not the one of the path.");
     } else {
-        code = identity_read(body, device_id, draft, error);
+        code = identity_read_module(body, target.device_id, target.module_id, draft, error);
     }
     json_decref(body);
     return code;
@@ -61,7 +101,7 @@ void registry_put(void *context, struct http_request *request)
     struct identity_draft draft;
     struct identity *identity;
     struct hub_error error;
-    if (!access_service(server, request, PERMISSION_REGISTRY_WRITE)) {
+    if (!admit(server, request, PERMISSION_REGISTRY_WRITE)) {
         return;
     }
     struct etag_condition condition = condition_of(request);
@@ -80,29 +120,43 @@ void registry_put(void *context, struct http_request *request)
 void registry_get(void *context, struct http_request *request)
 {
     struct https_server *server = context;
-    const char *device_id = http_request_parameter(request, 0);
+    struct identity_registry *registry = hub_identities(server->context.hub);
+    struct target target = target_of(request);
     struct hub_error error;
-    if (!access_service(server, request, PERMISSION_REGISTRY_READ)) {
+    if (!admit(server, request, PERMISSION_REGISTRY_READ)) {
         return;
     }
-    const struct identity *identity = identity_find(hub_identities(server->context.hub), device_id);
+    const struct identity *identity =
+        target.module_id ? identity_find_module(registry, target.device_id, target.module_id)
+                         : identity_find(registry, target.device_id);
     if (identity) {
         answer_identity(server, request, identity, false);
-    } else {
-        hub_refuse(&error, HUB_DEVICE_NOT_FOUND, "%s", device_id);
-        answer_refusal(server, request, &error);
+        return;
     }
+    if (target.module_id) {
+        hub_refuse(&error, HUB_MODULE_NOT_FOUND, "Module %s of device %s is not registered.",
+            target.module_id, target.device_id);
+    } else {
+        hub_refuse(&error, HUB_DEVICE_NOT_FOUND, "%s", target.device_id);
+    }
+    answer_refusal(server, request, &error);
 }
 
 void registry_delete(void *context, struct http_request *request)
 {
     struct https_server *server = context;
+    struct hub *hub = server->context.hub;
+    struct target target = target_of(request);
     struct hub_error error;
-    if (!access_service(server, request, PERMISSION_REGISTRY_WRITE)) {
+    if (!admit(server, request, PERMISSION_REGISTRY_WRITE)) {
         return;
     }
-    if (hub_delete_device(server->context.hub, http_request_parameter(request, 0),
-            condition_of(request), &error) == HUB_OK) {
+    struct etag_condition condition = condition_of(request);
+    enum hub_code code =
+        target.module_id
+            ? hub_delete_module(hub, target.device_id, target.module_id, condition, &error)
+            : hub_delete_device(hub, target.device_id, condition, &error);
+    if (code == HUB_OK) {
         answer_committed_empty(server, request);
     } else {
         answer_refusal(server, request, &error);
@@ -167,6 +221,30 @@ void registry_list(void *context, struct http_request *request)
     const struct identity *identity = NULL;
     while (top-- > 0 && (identity = identity_next(hub_identities(hub), identity))) {
         json_array_append_new(list, identity_write(hub, identity, false));
+    }
+    answer_committed_json(server, request, list);
+}
+
+/* All of them: a device has no more than MODULES_MAX. */
+void registry_list_modules(void *context, struct http_request *request)
+{
+    struct https_server *server = context;
+    struct hub *hub = server->context.hub;
+    struct hub_error error;
+    if (!access_service(server, request, PERMISSION_REGISTRY_READ)) {
+        return;
+    }
+    const struct identity *device =
+        identity_find(hub_identities(hub), http_request_parameter(request, 0));
+    if (!device || !device->is.enabled) {
+        hub_refuse(&error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, NULL);
+        answer_refusal(server, request, &error);
+        return;
+    }
+    json_t *list = json_array();
+    const struct identity *module = NULL;
+    while ((module = identity_next_module(device, module))) {
+        json_array_append_new(list, identity_write(hub, module, false));
     }
     answer_committed_json(server, request, list);
 }

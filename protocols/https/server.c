@@ -13,6 +13,8 @@
 
 #define SETTLE_MAX 1024 /* a settlement's body is nothing, or one byte */
 #define IDENTITY_MAX 65536
+#define TWIN_MAX 262144 /* desired properties, tags, and reported ones that are not looked at */
+#define QUERY_MAX 65536
 #define BULK_MAX 1048576
 #define TELEMETRY_MAX 262144 /* learn.microsoft.com, "IoT Hub quotas and throttling" */
 
@@ -31,9 +33,22 @@ static const struct http_route routes[] = {
     {"PUT", "/devices/{}", IDENTITY_MAX, registry_put},
     {"GET", "/devices/{}", SETTLE_MAX, registry_get},
     {"DELETE", "/devices/{}", SETTLE_MAX, registry_delete},
+    {"GET", "/devices/{}/modules", SETTLE_MAX, registry_list_modules},
+    {"PUT", "/devices/{}/modules/{}", IDENTITY_MAX, registry_put},
+    {"GET", "/devices/{}/modules/{}", SETTLE_MAX, registry_get},
+    {"DELETE", "/devices/{}/modules/{}", SETTLE_MAX, registry_delete},
     {"GET", "/devices", SETTLE_MAX, registry_list},
     {"POST", "/devices", BULK_MAX, bulk_change},
+    {"POST", "/devices/query", QUERY_MAX, query_run},
     {"DELETE", "/devices/{}/commands", SETTLE_MAX, registry_purge},
+    {"GET", "/twins/{}", SETTLE_MAX, twin_get},
+    {"PATCH", "/twins/{}", TWIN_MAX, twin_patch},
+    {"PUT", "/twins/{}", TWIN_MAX, twin_put},
+    {"POST", "/twins/{}", TWIN_MAX, twin_post},
+    {"GET", "/twins/{}/modules/{}", SETTLE_MAX, twin_get},
+    {"PATCH", "/twins/{}/modules/{}", TWIN_MAX, twin_patch},
+    {"PUT", "/twins/{}/modules/{}", TWIN_MAX, twin_put},
+    {"POST", "/twins/{}/modules/{}", TWIN_MAX, twin_post},
     {"GET", "/statistics/devices", SETTLE_MAX, registry_device_statistics},
     {"GET", "/statistics/service", SETTLE_MAX, registry_service_statistics},
 
@@ -54,7 +69,8 @@ static void refuse(void *context, struct http_request *request, const struct hub
     struct hub_error told = *error;
     if (http_request_header(request, "Upgrade")) {
         hub_refuse(&told, HUB_GENERIC_BAD_REQUEST,
-            "WebSocket begins with the first request of a connection.");
+            "WebSocket begins with the first request of a connection, in a head of at most 16 "
+            "KiB.");
     } else if (told.code == HUB_GENERIC_NOT_FOUND) {
         LOG(LOG_INFO, "HTTPS-ROUTE-UNKNOWN", "no such route",
             {"method", http_request_method(request)}, {"target", http_request_target(request)});

@@ -155,18 +155,25 @@ static bool decode(struct text encoded, char *out, struct text *decoded)
     return packet_is_utf8(*decoded, true);
 }
 
-static void note_property(struct text name, struct text value, struct bag *out)
+/* What begins with `$.` is a system property; those without a name of the hub's keep their own. */
+static void add_property(struct telemetry_event *event, struct text name, struct text value)
 {
-    if (text_equal(name, TEXT("$.mid")) && value.bytes) {
-        size_t length = value.length < BAG_MESSAGE_ID_MAX ? value.length : BAG_MESSAGE_ID_MAX;
-        memcpy(out->message_id, value.bytes, length);
-        out->message_id[length] = 0;
-    }
+    static const struct {
+        const char *wire, *name;
+    } known[] = {{"$.mid", TELEMETRY_MESSAGE_ID}, {"$.cid", TELEMETRY_CORRELATION_ID},
+        {"$.uid", TELEMETRY_USER_ID}, {"$.to", TELEMETRY_TO}, {"$.exp", TELEMETRY_EXPIRY_TIME},
+        {"$.ct", TELEMETRY_CONTENT_TYPE}, {"$.ce", TELEMETRY_CONTENT_ENCODING}};
     bool is_system = name.length > 2 && memcmp(name.bytes, "$.", 2) == 0;
-    out->properties += !is_system;
+    for (size_t i = 0; is_system && i < sizeof known / sizeof *known; i++) {
+        if (text_equal(name, text_of(known[i].wire))) {
+            name = text_of(known[i].name);
+            break;
+        }
+    }
+    telemetry_event_add(event, is_system ? TELEMETRY_SYSTEM : TELEMETRY_APPLICATION, name, value);
 }
 
-static bool parse_pair(struct text pair, char *scratch, struct bag *out)
+static bool parse_pair(struct text pair, char *scratch, struct telemetry_event *event)
 {
     const char *equals = memchr(pair.bytes, '=', pair.length);
     struct text name = {pair.bytes, equals ? (size_t)(equals - pair.bytes) : pair.length};
@@ -180,21 +187,20 @@ static bool parse_pair(struct text pair, char *scratch, struct bag *out)
             return false;
         }
     }
-    note_property(decoded_name, decoded_value, out);
+    add_property(event, decoded_name, decoded_value);
     return true;
 }
 
-bool bag_parse(struct text bag, struct bag *out)
+bool bag_parse(struct text bag, struct telemetry_event *event)
 {
     char scratch[PACKET_TOPIC_MAX];
-    *out = (struct bag){0};
     if (bag.length > sizeof scratch) {
         return false;
     }
     while (bag.length > 0) {
         const char *end = memchr(bag.bytes, '&', bag.length);
         struct text pair = {bag.bytes, end ? (size_t)(end - bag.bytes) : bag.length};
-        if (!parse_pair(pair, scratch, out)) {
+        if (!parse_pair(pair, scratch, event)) {
             return false;
         }
         size_t taken = pair.length + (end != NULL);

@@ -13,22 +13,15 @@
 #define DEVICEBOUND_PROTOCOLS_MQTT_BAG_H
 
 #include "store/message.h"
+#include "store/telemetry.h"
 
 /* The topic under which `message` reaches the device, into `out`. Returns its length; 0: it takes
  * more than `room` bytes. */
 size_t bag_write_topic(
     const struct message *message, const char *device_id, char *out, size_t room);
 
-#define BAG_MESSAGE_ID_MAX 128
-
-/* What the hub looks at in the bag of telemetry. */
-struct bag {
-    size_t properties; /* that are not system properties */
-    char message_id[BAG_MESSAGE_ID_MAX + 1]; /* `$.mid`, cut; "": none */
-};
-
-/* Reads the bag of an incoming topic; an empty one is fine. False: an unknown escape, text that is
- * not UTF-8, a pair without a name, or a character that has to be escaped. */
-bool bag_parse(struct text bag, struct bag *out);
+/* Reads the bag of an incoming topic into `event`; an empty one is fine. False: an unknown escape,
+ * text that is not UTF-8, a pair without a name, or a character that has to be escaped. */
+bool bag_parse(struct text bag, struct telemetry_event *event);
 
 #endif

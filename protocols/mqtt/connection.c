@@ -326,8 +326,9 @@ void mqtt_connection_end(struct mqtt_connection *connection, enum mqtt_end how, 
         return;
     }
     struct mqtt_server *server = connection->server;
-    if (connection->has_will && how != MQTT_END_GRACEFUL && connection->state == MQTT_OPEN) {
-        telemetry_take(connection, &connection->will_bag, "will");
+    if (connection->will && how != MQTT_END_GRACEFUL && connection->state == MQTT_OPEN) {
+        publish_take_event(connection, connection->will, "will");
+        connection->will = NULL;
     }
     mqtt_connection_move(connection, MQTT_CLOSED);
     leave_rooms(connection, reason);
@@ -348,5 +349,6 @@ void mqtt_connection_free(struct mqtt_connection *connection)
 {
     packet_reader_release(&connection->reader);
     window_release(&connection->window);
+    telemetry_event_free(connection->will);
     free(connection);
 }

@@ -54,13 +54,12 @@ struct mqtt_connection {
     struct loop_timer *token; /* its end, with grace; NULL for certificates */
 
     /* From CONNECT on. */
-    char device_id[DEVICE_ID_MAX + 1];
+    char device_id[IDENTITY_NAME_MAX + 1]; /* name of the device or module */
     int64_t device; /* row of the identity */
     struct attendance *attendance; /* NULL: the device is gone */
     bool is_clean; /* nothing is stored */
     bool session_present;
-    bool has_will, will_retain;
-    struct bag will_bag;
+    struct telemetry_event *will; /* NULL: none */
 
     struct subscription subscriptions[SUBSCRIPTIONS_MAX];
     size_t subscription_count;
@@ -83,7 +82,6 @@ struct mqtt_server {
     struct loop_timer *reaper;
     uint8_t *area; /* where PUBLISH packets are put together */
     size_t area_room;
-    uint64_t telemetry_count;
     uint64_t displaced_count;
 };
 
@@ -156,7 +154,12 @@ void delivery_end(struct mqtt_connection *connection);
 
 /* ---- publish.c ---- */
 
-/* Takes a message from the device. `reason`: what is special about it, for the journal. */
-void telemetry_take(struct mqtt_connection *connection, const struct bag *bag, const char *reason);
+/* A message of the device, as topic and payload have it. Returns owned; NULL: the bag is malformed.
+ */
+struct telemetry_event *publish_read_event(struct text bag, struct text payload, bool retain);
+
+/* Takes the event. `reason`: what is special about it, for the journal. */
+void publish_take_event(
+    struct mqtt_connection *connection, struct telemetry_event *event, const char *reason);
 
 #endif

@@ -51,9 +51,10 @@ static void refuse(struct mqtt_connection *connection, enum connack_code code, c
 
 /* ---- who ---- */
 
-/* The device that CONNECT speaks for, into `device_id`. HUB_OK, or why it is nobody. */
+/* Name of the device or module that CONNECT speaks for, into `device_id`. HUB_OK, or why it is
+ * nobody. */
 static enum hub_code identify(struct mqtt_connection *connection, const struct connect *connect,
-    char device_id[DEVICE_ID_MAX + 1], struct hub_error *error)
+    char device_id[IDENTITY_NAME_MAX + 1], struct hub_error *error)
 {
     struct user_name name;
     if (!user_name_parse(connect->user_name, connect->client_id, &name)) {
@@ -63,10 +64,12 @@ static enum hub_code identify(struct mqtt_connection *connection, const struct c
     if (!user_name_matches(&name, connect->client_id)) {
         return hub_refuse(error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "user name and client id differ");
     }
-    if (name.module.bytes || name.device.length > DEVICE_ID_MAX) {
+    if (name.module.length > DEVICE_ID_MAX || name.device.length > DEVICE_ID_MAX) {
         return hub_refuse(error, HUB_DEVICE_NOT_FOUND, "there is no such identity");
     }
-    snprintf(device_id, DEVICE_ID_MAX + 1, "%.*s", (int)name.device.length, name.device.bytes);
+    snprintf(device_id, IDENTITY_NAME_MAX + 1, "%.*s%s%.*s", (int)name.device.length,
+        name.device.bytes, name.module.bytes ? "/" : "", (int)name.module.length,
+        name.module.bytes ? name.module.bytes : "");
     if (!auth_knows_host(connection->server->context->auth, name.host)) {
         LOG(LOG_DEBUG, "MQTT-HOST", "the user name has the host name of another hub",
             {"device", device_id});
@@ -100,8 +103,8 @@ static enum connack_code code_of_failure(
     const struct mqtt_connection *connection, const char *device_id, enum hub_code code)
 {
     const struct identity *identity =
-        identity_find(hub_identities(mqtt_connection_hub(connection)), device_id);
-    if (code == HUB_DEVICE_NOT_FOUND && identity && !identity->is.enabled) {
+        identity_find_name(hub_identities(mqtt_connection_hub(connection)), device_id);
+    if (code == HUB_DEVICE_NOT_FOUND && identity && !identity_is_enabled(identity)) {
         return (enum connack_code)connection->server->options.disabled_device_code;
     }
     bool is_ours = code == HUB_SERVER_ERROR || code == HUB_SERVICE_UNAVAILABLE;
@@ -191,7 +194,7 @@ static void accept(struct mqtt_connection *connection, const struct connect *con
     struct hub *hub = mqtt_connection_hub(connection);
     displace(connection, device_id);
     snprintf(connection->device_id, sizeof connection->device_id, "%s", device_id);
-    connection->device = identity_find(hub_identities(hub), device_id)->row;
+    connection->device = identity_find_name(hub_identities(hub), device_id)->row;
     HASH_ADD(by_device, connection->server->by_device, device_id[0], strlen(connection->device_id),
         connection);
     connection_set_identity(connection->connection, device_id);
@@ -215,9 +218,11 @@ static bool take_will(
     struct mqtt_connection *connection, const struct connect *connect, const char *device_id)
 {
     struct topic topic = topic_parse(connect->will_topic, device_id);
-    connection->has_will = true;
-    connection->will_retain = connect->will_retain;
-    return topic.kind == TOPIC_TELEMETRY && bag_parse(topic.bag, &connection->will_bag);
+    if (topic.kind == TOPIC_TELEMETRY) {
+        connection->will =
+            publish_read_event(topic.bag, connect->will_message, connect->will_retain);
+    }
+    return connection->will != NULL;
 }
 
 bool login_handle(
@@ -234,7 +239,7 @@ bool login_handle(
     case CONNECT_MALFORMED:
         return false;
     }
-    char device_id[DEVICE_ID_MAX + 1] = "";
+    char device_id[IDENTITY_NAME_MAX + 1] = "";
     struct hub_error error;
     struct auth_grant grant = {0};
     enum hub_code code = identify(connection, &connect, device_id, &error);

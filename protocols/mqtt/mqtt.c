@@ -50,11 +50,6 @@ void mqtt_server_free(struct mqtt_server *server)
     free(server);
 }
 
-uint64_t mqtt_server_telemetry_count(const struct mqtt_server *server)
-{
-    return server->telemetry_count;
-}
-
 uint8_t *server_area(struct mqtt_server *server, size_t size)
 {
     if (size > server->area_room) {

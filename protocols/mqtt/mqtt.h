@@ -48,7 +48,4 @@ void mqtt_server_accept(struct mqtt_server *server, struct stream *stream);
 /* Every connection has to be gone: sessions_end_all before. */
 void mqtt_server_free(struct mqtt_server *server);
 
-/* Messages taken from devices since the start, wills included. */
-uint64_t mqtt_server_telemetry_count(const struct mqtt_server *server);
-
 #endif

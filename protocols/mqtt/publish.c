@@ -12,18 +12,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-void telemetry_take(struct mqtt_connection *connection, const struct bag *bag, const char *reason)
+/* ---- telemetry ---- */
+
+/* Nothing is retained; a property tells who reads the message that it was asked for. */
+struct telemetry_event *publish_read_event(struct text bag, struct text payload, bool retain)
+{
+    struct telemetry_event *event = telemetry_event_create();
+    if (!bag_parse(bag, event)) {
+        telemetry_event_free(event);
+        return NULL;
+    }
+    if (retain) {
+        telemetry_event_add(event, TELEMETRY_APPLICATION, TEXT("mqtt-retain"), TEXT("true"));
+    }
+    telemetry_event_append(event, payload.bytes, payload.length);
+    return event;
+}
+
+void publish_take_event(
+    struct mqtt_connection *connection, struct telemetry_event *event, const char *reason)
 {
     struct hub *hub = mqtt_connection_hub(connection);
     struct actor actor = connection_actor(connection->connection);
-    journal_note(hub_journal(hub), &(struct journal_entry){.at = hub_now(hub),
-                                       .event = JOURNAL_TELEMETRY,
-                                       .device = connection->device_id,
-                                       .message_id = bag->message_id[0] ? bag->message_id : NULL,
-                                       .protocol = actor.protocol,
-                                       .connection = actor.connection,
-                                       .reason = reason});
-    connection->server->telemetry_count++;
+    telemetry_take(hub_telemetry(hub), event, connection->device_id, &actor, reason, hub_now(hub));
 }
 
 static void acknowledge(struct mqtt_connection *connection, const struct packet_publish *publish)
@@ -75,8 +86,9 @@ static bool report_twin(
 {
     struct hub_error error;
     uint64_t version;
-    enum hub_code code = twins_report(
-        hub_twins(mqtt_connection_hub(connection)), connection->device, patch, &version, &error);
+    struct hub *hub = mqtt_connection_hub(connection);
+    enum hub_code code =
+        twins_report(hub_twins(hub), connection->device, patch, hub_now(hub), &version, &error);
     if (code != HUB_OK) {
         LOG(LOG_DEBUG, "MQTT-TWIN-REFUSED", error.sentence, {"device", connection->device_id});
         return answer_twin(connection, topic, "400", TEXT(""), TEXT(""));
@@ -97,11 +109,12 @@ static bool refuse(const char **clause, const char *why)
 static bool take_telemetry(struct mqtt_connection *connection, const struct packet_publish *publish,
     const struct topic *topic, const char **clause)
 {
-    struct bag bag;
-    if (!bag_parse(topic->bag, &bag)) {
+    struct telemetry_event *event =
+        publish_read_event(topic->bag, publish->payload, publish->retain);
+    if (!event) {
         return refuse(clause, "property bag");
     }
-    telemetry_take(connection, &bag, publish->retain ? "mqtt-retain" : NULL);
+    publish_take_event(connection, event, publish->retain ? "mqtt-retain" : NULL);
     acknowledge(connection, publish);
     return true;
 }

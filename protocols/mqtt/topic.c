@@ -15,14 +15,33 @@ static bool take(struct text *text, struct text prefix)
     return true;
 }
 
-/* "devices/{d}/messages/" */
-static bool take_own_messages(struct text *text, const char *device_id)
+/* "devices/{d}" or "devices/{d}/modules/{m}" */
+static bool take_own(struct text *text, const char *name)
 {
-    return take(text, TEXT("devices/")) && take(text, text_of(device_id)) &&
-           take(text, TEXT("/messages/"));
+    const char *slash = strchr(name, '/');
+    struct text device = {name, slash ? (size_t)(slash - name) : strlen(name)};
+    return take(text, TEXT("devices/")) && take(text, device) &&
+           (!slash || (take(text, TEXT("/modules/")) && take(text, text_of(slash + 1))));
 }
 
-enum topic_filter topic_filter_of(struct text filter, const char *device_id)
+static bool take_own_messages(struct text *text, const char *name)
+{
+    return take_own(text, name) && take(text, TEXT("/messages/"));
+}
+
+/* A module may ask for all of its own, or for the inputs that only Edge has. */
+static enum topic_filter module_filter_of(struct text filter, const char *name)
+{
+    if (!strchr(name, '/') || !take_own(&filter, name)) {
+        return FILTER_UNKNOWN;
+    }
+    if (text_equal(filter, TEXT("/#"))) {
+        return FILTER_DEVICE_BOUND;
+    }
+    return text_equal(filter, TEXT("/inputs/#")) ? FILTER_INPUTS : FILTER_UNKNOWN;
+}
+
+enum topic_filter topic_filter_of(struct text filter, const char *name)
 {
     static const struct {
         struct text text;
@@ -35,8 +54,9 @@ enum topic_filter topic_filter_of(struct text filter, const char *device_id)
             return fixed[i].filter;
         }
     }
-    if (!take_own_messages(&filter, device_id) || !take(&filter, TEXT("devicebound"))) {
-        return FILTER_UNKNOWN;
+    struct text all = filter;
+    if (!take_own_messages(&filter, name) || !take(&filter, TEXT("devicebound"))) {
+        return module_filter_of(all, name);
     }
     if (text_equal(filter, TEXT("/#"))) {
         return FILTER_DEVICE_BOUND;
@@ -100,11 +120,11 @@ static bool parse_events(struct text text, struct text *bag)
     return true;
 }
 
-struct topic topic_parse(struct text text, const char *device_id)
+struct topic topic_parse(struct text text, const char *name)
 {
     struct topic topic = {0};
     struct text rest = text;
-    if (take_own_messages(&rest, device_id)) {
+    if (take_own_messages(&rest, name)) {
         if (take(&rest, TEXT("events")) && parse_events(rest, &topic.bag)) {
             topic.kind = TOPIC_TELEMETRY;
         }

@@ -13,13 +13,16 @@
 
 enum topic_filter {
     FILTER_UNKNOWN,
-    FILTER_DEVICE_BOUND, /* devices/{d}/messages/devicebound/# */
+    FILTER_DEVICE_BOUND, /* devices/{d}/messages/devicebound/#; a module's devices/{d}/modules/{m}/#
+                          */
     FILTER_DEVICE_BOUND_BARE, /* the same without `/#`: granted, nothing matches it */
     FILTER_TWIN_ANSWERS, /* $iothub/twin/res/# */
     FILTER_TWIN_DESIRED, /* $iothub/twin/PATCH/properties/desired/# */
-    FILTER_METHODS /* $iothub/methods/POST/# */
+    FILTER_METHODS, /* $iothub/methods/POST/# */
+    FILTER_INPUTS /* devices/{d}/modules/{m}/inputs/#: granted, nothing is ever sent */
 };
-enum topic_filter topic_filter_of(struct text filter, const char *device_id);
+/* `name` is that of the device or module; a module's own topics begin devices/{d}/modules/{m}. */
+enum topic_filter topic_filter_of(struct text filter, const char *name);
 
 enum topic_kind {
     TOPIC_UNKNOWN,
@@ -34,6 +37,6 @@ struct topic {
     struct text bag; /* of telemetry, encoded; borrowed */
     struct text request_id; /* as received; absent when there is none; borrowed */
 };
-struct topic topic_parse(struct text text, const char *device_id);
+struct topic topic_parse(struct text text, const char *name);
 
 #endif

@@ -203,7 +203,7 @@ void sessions_end_all(struct sessions *sessions, enum session_end end)
 /* The registry's view: how many connections a device has, and since when. */
 static void mark_connected(struct sessions *sessions, const char *device_id, int change)
 {
-    struct identity *identity = identity_find(hub_identities(sessions->hub), device_id);
+    struct identity *identity = identity_find_name(hub_identities(sessions->hub), device_id);
     if (!identity) {
         return;
     }

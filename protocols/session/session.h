@@ -77,7 +77,7 @@ size_t sessions_count(const struct sessions *sessions);
 bool sessions_end_connection(struct sessions *sessions, uint64_t id, enum session_end end);
 void sessions_end_all(struct sessions *sessions, enum session_end end);
 
-/* ---- attendance: a connection speaks for a device ---- */
+/* ---- attendance: a connection speaks for a device, or for a module under its name ---- */
 
 struct attendance;
 

@@ -11,7 +11,7 @@
 
 struct attendance {
     struct connection *connection;
-    char device_id[DEVICE_ID_MAX + 1];
+    char device_id[IDENTITY_NAME_MAX + 1];
     void (*ended)(void *owner, enum session_end end);
     void *owner;
     struct attendance *prev, *next; /* of the connection */
@@ -20,7 +20,7 @@ struct attendance {
 
 /* The attendances of one device. */
 struct attended_device {
-    char device_id[DEVICE_ID_MAX + 1];
+    char device_id[IDENTITY_NAME_MAX + 1];
     struct attendance *attendances;
     UT_hash_handle by_id;
 };

@@ -37,6 +37,7 @@ static const struct http_route routes[] = {
     {"POST", "/control/v1/devices/{}/messages", MESSAGE_MAX, control_send},
     {"DELETE", "/control/v1/devices/{}/messages", 0, control_purge},
     {"POST", "/control/v1/devices/{}/receive", BODY_MAX, control_receive},
+    {"GET", "/control/v1/devices/{}/telemetry", 0, control_telemetry},
     {"POST", "/control/v1/messages/{}/{}", BODY_MAX, control_settle},
     {"GET", "/control/v1/journal", 0, control_journal},
     {"GET", "/control/v1/wait", 0, control_wait},

@@ -132,6 +132,8 @@ static json_t *shape_counts(const struct control *control)
     json_object_set_new(shape, "invisible", json_integer((json_int_t)totals.invisible_now));
     json_object_set_new(
         shape, "feedbackPending", json_integer((json_int_t)feedback_pending(hub_feedback(hub))));
+    json_object_set_new(
+        shape, "telemetry", json_integer((json_int_t)telemetry_count(hub_telemetry(hub))));
     return shape;
 }
 

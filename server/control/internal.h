@@ -62,6 +62,7 @@ json_t *shape_duration(struct duration span); /* with a sign before it when nega
 json_t *shape_clock(const struct clock *clock);
 json_t *shape_device(struct control *control, const struct identity *identity);
 json_t *shape_message(const struct message *message);
+json_t *shape_telemetry(const struct telemetry_item *item);
 json_t *shape_entry(const struct journal_entry *entry);
 json_t *shape_connection(const struct connection_view *view);
 
@@ -82,6 +83,9 @@ http_handler control_devices, control_put_device, control_get_device, control_de
 
 /* messages.c */
 http_handler control_messages, control_send, control_purge, control_receive, control_settle;
+
+/* telemetry.c */
+http_handler control_telemetry;
 
 /* journal.c */
 http_handler control_journal;

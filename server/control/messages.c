@@ -3,10 +3,8 @@
  */
 #include "server/control/internal.h"
 #include "store/iso8601.h"
-#include "store/memory.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,21 +180,18 @@ static enum hub_code set_expiry(
     return HUB_OK;
 }
 
-/* Of canonical base64, with its padding. */
-static bool append_base64(struct message *message, const char *text, size_t length)
+static bool append_base64(struct message *message, const json_t *text)
 {
-    if (length == 0) {
-        return true;
+    size_t length;
+    unsigned char *bytes = json_is_string(text) ? http_decode_base64(json_string_value(text),
+                                                      json_string_length(text), &length)
+                                                : NULL;
+    if (!bytes) {
+        return false;
     }
-    unsigned char *bytes = memory_allocate(length / 4 * 3 + 4);
-    int decoded =
-        length % 4 == 0 ? EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)length) : -1;
-    if (decoded >= 0) {
-        size_t padding = (text[length - 1] == '=') + (size_t)(text[length - 2] == '=');
-        message_append_body(message, bytes, (size_t)decoded - padding);
-    }
+    message_append_body(message, bytes, length);
     free(bytes);
-    return decoded >= 0;
+    return true;
 }
 
 static enum hub_code set_body(struct message *message, const json_t *body, struct hub_error *error)
@@ -213,8 +208,7 @@ static enum hub_code set_body(struct message *message, const json_t *body, struc
     if (text) {
         message_append_body(message, json_string_value(text), json_string_length(text));
     }
-    if (base64 && (!json_is_string(base64) || !append_base64(message, json_string_value(base64),
-                                                  json_string_length(base64)))) {
+    if (base64 && !append_base64(message, base64)) {
         return hub_refuse(error, HUB_ARGUMENT_INVALID, "The member \"bodyBase64\" is not base64.");
     }
     return HUB_OK;

@@ -122,14 +122,19 @@ static json_t *shape_body(struct text body)
 }
 
 /* Names that are no UTF-8 are repaired as values are. */
+static void set_text(json_t *shape, struct text name, struct text value)
+{
+    json_t *repaired = http_json_text(name);
+    json_object_set_new(shape, json_string_value(repaired), http_json_text(value));
+    json_decref(repaired);
+}
+
 static json_t *shape_properties(const struct message *message)
 {
     json_t *shape = json_object();
     for (size_t i = 0; i < message_property_count(message); i++) {
         struct message_property property = message_property_at(message, i);
-        json_t *name = http_json_text(property.name);
-        json_object_set_new(shape, json_string_value(name), http_json_text(property.value));
-        json_decref(name);
+        set_text(shape, property.name, property.value);
     }
     return shape;
 }
@@ -151,6 +156,34 @@ json_t *shape_message(const struct message *message)
     json_object_set_new(shape, "properties", shape_properties(message));
     json_object_set_new(shape, "size", json_integer((json_int_t)message_size(message)));
     json_object_set_new(shape, "body", shape_body(message_body(message)));
+    return shape;
+}
+
+/* ---- telemetry ---- */
+
+static json_t *shape_event_properties(const struct telemetry_event *event, enum telemetry_kind kind)
+{
+    json_t *shape = json_object();
+    struct telemetry_property property;
+    for (size_t at = 0; telemetry_event_next(event, &at, &property);) {
+        if (property.kind == kind) {
+            set_text(shape, property.name, property.value);
+        }
+    }
+    return shape;
+}
+
+json_t *shape_telemetry(const struct telemetry_item *item)
+{
+    json_t *shape = json_object();
+    json_object_set_new(shape, "id", json_integer((json_int_t)item->id));
+    json_object_set_new(shape, "time", shape_instant(item->at));
+    json_object_set_new(shape, "protocol", json_string(item->protocol));
+    json_object_set_new(
+        shape, "systemProperties", shape_event_properties(item->event, TELEMETRY_SYSTEM));
+    json_object_set_new(
+        shape, "properties", shape_event_properties(item->event, TELEMETRY_APPLICATION));
+    json_object_set_new(shape, "body", shape_body(telemetry_event_body(item->event)));
     return shape;
 }
 

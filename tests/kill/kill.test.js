@@ -88,7 +88,8 @@ class Storm {
 
   async kill() {
     this.killer.postMessage({ pid: this.hub.process.pid, afterMs: this.random.fraction() * 3 });
-    assert.deepEqual(await deadline(this.hub.exited, 'the end'), { code: null, signal: 'SIGKILL' });
+    assert.deepEqual(await deadline(this.hub.exited, 'the end'), { code: null, signal: 'SIGKILL' },
+      `the hub ended by itself; seed ${SEED}\n${this.hub.log.slice(-20).join('\n')}`);
     await deadline(Promise.all(this.clients.map((client) => client.closed)), 'the clients to notice');
     this.isRemembered ||= this.mqtt.isSubscribed;
     this.kills.all++;

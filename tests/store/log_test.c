@@ -15,6 +15,8 @@ static FILE *kept;
 
 static void catch_errors(void)
 {
+    log_set_level(LOG_INFO);
+    log_set_format(LOG_TEXT);
     kept = tmpfile();
     ck_assert_int_ge(dup2(fileno(kept), STDERR_FILENO), 0);
 }
@@ -23,12 +25,12 @@ static void catch_errors(void)
 static char *caught(void)
 {
     fflush(stderr);
-    long size = ftell(kept);
     fseek(kept, 0, SEEK_END);
-    size = ftell(kept);
+    size_t size = (size_t)ftell(kept);
     rewind(kept);
-    char *text = memory_allocate((size_t)size + 1);
-    ck_assert_uint_eq(fread(text, 1, (size_t)size, kept), (size_t)size);
+    char *text = memory_allocate(size + 1);
+    ck_assert_uint_eq(fread(text, 1, size, kept), size);
+    fclose(kept);
     return text;
 }
 

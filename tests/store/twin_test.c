@@ -12,8 +12,8 @@ static int64_t row_of(struct fixture *f)
 static enum hub_code report(struct fixture *f, const char *patch)
 {
     uint64_t version;
-    enum hub_code code =
-        twins_report(hub_twins(f->hub), row_of(f), text_of(patch), &version, &f->error);
+    enum hub_code code = twins_report(
+        hub_twins(f->hub), row_of(f), text_of(patch), hub_now(f->hub), &version, &f->error);
     hub_end_turn(f->hub);
     return code;
 }
@@ -95,6 +95,124 @@ START_TEST(test_reported_properties_end_at_32_kb)
 }
 END_TEST
 
+static enum hub_code change(struct fixture *f, const char *text, enum twin_change how)
+{
+    json_t *patch = json_loads(text, 0, NULL);
+    enum hub_code code =
+        twins_change(hub_twins(f->hub), row_of(f), patch, how, hub_now(f->hub), &f->error);
+    hub_end_turn(f->hub);
+    json_decref(patch);
+    return code;
+}
+
+static void assert_json(const json_t *json, const char *expected)
+{
+    char *text = json_dumps(json, JSON_COMPACT);
+    ck_assert_str_eq(text, expected);
+    free(text);
+}
+
+START_TEST(test_a_service_merges_tags_and_desired_properties)
+{
+    struct fixture f;
+    fixture_open(&f, true);
+    ck_assert_int_eq(
+        change(&f,
+            "{\"tags\":{\"a\":1,\"b\":2},\"properties\":{\"desired\":{\"c\":{\"d\":3}},"
+            "\"reported\":{\"no\":1}},\"deviceId\":\"other\"}",
+            TWIN_MERGE),
+        HUB_OK);
+    ck_assert_int_eq(change(&f, "{\"tags\":{\"a\":null}}", TWIN_MERGE), HUB_OK);
+    report(&f, "{\"r\":1}");
+    fixture_restart(&f, DURATION_HOURS(1));
+    struct twin twin = twins_load(hub_twins(f.hub), row_of(&f));
+    assert_json(twin.tags, "{\"b\":2}");
+    assert_json(twin.desired.values, "{\"c\":{\"d\":3}}");
+    assert_json(twin.reported.values, "{\"r\":1}");
+    ck_assert_uint_eq(twin.desired.version, 2);
+    ck_assert_uint_eq(twin.reported.version, 2);
+    ck_assert_uint_eq(twin.etag, 3);
+    ck_assert_uint_eq(twin.version, 5);
+    twin_release(&twin);
+    assert_twin(&f, "{\"desired\":{\"c\":{\"d\":3},\"$version\":2},"
+                    "\"reported\":{\"r\":1,\"$version\":2}}");
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(test_a_service_replaces_what_it_may_write_and_leaves_the_reports)
+{
+    struct fixture f;
+    fixture_open(&f, false);
+    report(&f, "{\"r\":1}");
+    change(&f, "{\"tags\":{\"a\":1},\"properties\":{\"desired\":{\"b\":1,\"c\":1}}}", TWIN_MERGE);
+    change(&f,
+        "{\"properties\":{\"desired\":{\"b\":2,\"x\":null,\"$version\":9,\"$metadata\":{}}}}",
+        TWIN_REPLACE);
+    struct twin twin = twins_load(hub_twins(f.hub), row_of(&f));
+    assert_json(twin.tags, "{}");
+    assert_json(twin.desired.values, "{\"b\":2}");
+    assert_json(twin.reported.values, "{\"r\":1}");
+    ck_assert_uint_eq(twin.desired.version, 3);
+    twin_release(&twin);
+    change(&f, "{\"properties\":{\"desired\":null}}", TWIN_MERGE);
+    assert_twin(&f, "{\"desired\":{\"$version\":4},\"reported\":{\"r\":1,\"$version\":2}}");
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(test_metadata_says_when_each_value_was_written)
+{
+    struct fixture f;
+    fixture_open(&f, false);
+    change(&f, "{\"properties\":{\"desired\":{\"a\":{\"b\":1},\"c\":{\"d\":1}}}}", TWIN_MERGE);
+    fixture_advance(&f, DURATION_SECONDS(1));
+    change(&f, "{\"properties\":{\"desired\":{\"a\":{\"e\":[1]},\"c\":5}}}", TWIN_MERGE);
+    report(&f, "{\"r\":{\"s\":1},\"t\":1}");
+    report(&f, "{\"t\":null}");
+#define FIRST "\"$lastUpdated\":\"2026-03-01T12:00:00.0000000Z\""
+#define SECOND "\"$lastUpdated\":\"2026-03-01T12:00:01.0000000Z\""
+#define DESIRED_2 FIRST ",\"$lastUpdatedVersion\":2"
+#define DESIRED_3 SECOND ",\"$lastUpdatedVersion\":3"
+    struct twin twin = twins_load(hub_twins(f.hub), row_of(&f));
+    assert_json(twin.desired.metadata,
+        "{" DESIRED_3 ",\"a\":{" DESIRED_3 ",\"b\":{" DESIRED_2 "},\"e\":{" DESIRED_3 "}},"
+        "\"c\":{" DESIRED_3 "}}");
+    assert_json(twin.reported.metadata, "{" SECOND ",\"r\":{" SECOND ",\"s\":{" SECOND "}}}");
+    twin_release(&twin);
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(test_a_service_is_refused_what_no_twin_can_hold)
+{
+    static const struct {
+        const char *patch;
+        enum hub_code code;
+    } rows[] = {{"[]", HUB_ARGUMENT_INVALID}, {"{\"tags\":1}", HUB_ARGUMENT_INVALID},
+        {"{\"properties\":[]}", HUB_ARGUMENT_INVALID},
+        {"{\"properties\":{\"desired\":\"x\"}}", HUB_ARGUMENT_INVALID},
+        {"{\"tags\":{\"a.b\":1}}", HUB_ARGUMENT_INVALID},
+        {"{\"tags\":{\"a\":1},\"properties\":{\"desired\":{\"a\":{\"$b\":1}}}}",
+            HUB_ARGUMENT_INVALID}};
+    struct fixture f;
+    fixture_open(&f, false);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ck_assert_msg(change(&f, rows[i].patch, TWIN_MERGE) == rows[i].code, "%s", rows[i].patch);
+    }
+    char *patch = calloc(1, TWIN_TAGS_SIZE_MAX + 32);
+    memset(patch, 'x', TWIN_TAGS_SIZE_MAX + 20);
+    memcpy(patch, "{\"tags\":{\"a\":\"", 14);
+    strcpy(patch + TWIN_TAGS_SIZE_MAX + 20, "\"}}");
+    ck_assert_int_eq(change(&f, patch, TWIN_MERGE), HUB_MESSAGE_TOO_LARGE);
+    free(patch);
+    struct twin twin = twins_load(hub_twins(f.hub), row_of(&f));
+    ck_assert_uint_eq(twin.version, 2);
+    twin_release(&twin);
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(test_deleted_device_leaves_no_twin)
 {
     struct fixture f;
@@ -115,6 +233,10 @@ int main(void)
     tcase_add_test(tests, test_reports_are_merged_and_null_deletes);
     tcase_add_loop_test(tests, test_patch_is_taken_or_refused, 0, sizeof patches / sizeof *patches);
     tcase_add_test(tests, test_reported_properties_end_at_32_kb);
+    tcase_add_test(tests, test_a_service_merges_tags_and_desired_properties);
+    tcase_add_test(tests, test_a_service_replaces_what_it_may_write_and_leaves_the_reports);
+    tcase_add_test(tests, test_metadata_says_when_each_value_was_written);
+    tcase_add_test(tests, test_a_service_is_refused_what_no_twin_can_hold);
     tcase_add_test(tests, test_deleted_device_leaves_no_twin);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

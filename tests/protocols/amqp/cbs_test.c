@@ -664,12 +664,15 @@ START_TEST(test_names_of_every_form_name_the_same_device)
 {
     static const char *const names[] = {"hub.local/devices/d1", "hub.local%2Fdevices%2Fd1",
         "hub.local%2fdevices%2fd1", "amqps://hub.local:5671/devices/d1/", "HUB.local/Devices/d1",
-        "hub.local/devices/d1/modules/m"};
-    char device[DEVICE_ID_MAX + 1];
+        "hub.local/devices/d1/messages/events"};
+    char device[IDENTITY_NAME_MAX + 1];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         ck_assert_msg(cbs_name_device(text_of(names[i]), device), "%s", names[i]);
         ck_assert_str_eq(device, "d1");
     }
+    ck_assert(cbs_name_device(TEXT("hub.local%2FDevices%2Fd1%2FModules%2Fm"), device));
+    ck_assert_str_eq(device, "d1/m");
+    ck_assert(!cbs_name_device(TEXT("hub.local/devices/d1/modules//m"), device));
     ck_assert(!cbs_name_device(TEXT("hub.local"), device));
     ck_assert(!cbs_name_device(TEXT("amqps://hub.local:5671/"), device));
     ck_assert(!cbs_name_device(TEXT("hub.local/devices/"), device));

@@ -87,6 +87,7 @@ START_TEST(test_a_silent_peer_is_closed_after_the_full_240_seconds)
     struct peer peer;
     bench_open(&bench);
     peer_open_service(&peer, &bench);
+    bench_run(&bench); /* nothing is left to be read */
     int64_t now = connection_of(&bench)->input_ms;
     amqp_connection_tick(connection_of(&bench), now + 240000);
     peer_expect_silence(&peer);
@@ -137,6 +138,30 @@ START_TEST(test_who_does_not_authenticate_is_closed_after_a_minute)
     ck_assert_uint_eq(silent.stream.out.length, 0);
     ck_assert_str_eq(frame_condition(peer_expect_close(&open)), "amqp:connection:forced");
     peer_expect_silence(&known);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_a_close_that_is_not_answered_is_waited_for_without_work)
+{
+    struct bench bench;
+    struct peer unknown, silent;
+    bench_open(&bench);
+    peer_connect(&unknown, &bench);
+    peer_open(&unknown);
+    peer_connect(&silent, &bench);
+    peer_open(&silent);
+    struct amqp_connection *connection = connection_of(&bench);
+    connection->opened_ms -= AMQP_AUTHENTICATE_MS;
+    connection->next->input_ms -= AMQP_IDLE_MS + 1;
+    amqp_connection_tick(connection, clock_monotonic_ms());
+    amqp_connection_tick(connection->next, clock_monotonic_ms());
+    peer_expect_close(&unknown);
+    peer_expect_close(&silent);
+    ck_assert_int_gt(fake_loop_next_delay(bench.loop), 0);
+    ck_assert_int_le(fake_loop_next_delay(bench.loop), AMQP_CLOSE_WAIT_MS);
+    ck_assert(!unknown.stream.is_closed);
+    ck_assert(!silent.stream.is_closed);
     bench_close(&bench);
 }
 END_TEST
@@ -420,6 +445,7 @@ SUITE("amqp connections", test_pitfall_25_open_says_what_the_service_says,
     test_pitfall_25_heartbeats_go_out_at_half_of_the_peers_time,
     test_a_silent_peer_is_closed_after_the_full_240_seconds, test_a_peers_heartbeat_counts_as_input,
     test_who_does_not_authenticate_is_closed_after_a_minute,
+    test_a_close_that_is_not_answered_is_waited_for_without_work,
     test_pitfall_30_a_peer_that_hangs_up_is_a_lost_connection,
     test_a_close_of_the_peer_is_noted_as_one,
     test_the_operator_ends_connections_politely_or_by_reset, test_shutdown_says_close_to_everybody,

@@ -6,9 +6,9 @@
 
 #include "tests/protocols/amqp/peer.h"
 #include "tests/protocols/amqp/suite.h"
+#include "tests/protocols/auth/certificate_maker.h"
 #include "tests/protocols/auth/token_maker.h"
 
-#include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
@@ -419,21 +419,6 @@ END_TEST
 
 /* ---- certificates ---- */
 
-static X509 *make_certificate(const char *name)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = X509_new();
-    X509_NAME *subject = X509_get_subject_name(certificate);
-    ck_assert(key && X509_gmtime_adj(X509_getm_notBefore(certificate), -60) &&
-              X509_gmtime_adj(X509_getm_notAfter(certificate), 3600) &&
-              X509_NAME_add_entry_by_NID(
-                  subject, NID_commonName, MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0) &&
-              X509_set_issuer_name(certificate, subject) && X509_set_pubkey(certificate, key) &&
-              X509_sign(certificate, key, EVP_sha256()) > 0);
-    EVP_PKEY_free(key);
-    return certificate;
-}
-
 START_TEST(test_a_certificate_opens_the_links_of_its_device_without_sasl_or_cbs)
 {
     struct bench bench;
@@ -441,7 +426,7 @@ START_TEST(test_a_certificate_opens_the_links_of_its_device_without_sasl_or_cbs)
     struct identity *identity;
     struct identity_draft draft = {
         .device_id = "x509", .enabled = true, .authentication = AUTHENTICATION_SELF_SIGNED};
-    X509 *certificate = make_certificate("x509");
+    X509 *certificate = make_device_certificate("x509");
     struct certificate_thumbprints thumbprints = certificate_hash(certificate);
     strcpy(draft.primary_thumbprint, thumbprints.sha256);
     bench_open(&bench);

@@ -476,13 +476,96 @@ START_TEST(test_a_disabled_device_is_not_found_whoever_signed)
 }
 END_TEST
 
-START_TEST(test_a_module_needs_a_key_of_its_own)
+START_TEST(test_a_module_that_is_not_registered_is_named)
 {
     struct auth_grant grant;
     const char *resource = "hub.local/devices/a/modules/m";
 
-    ck_assert_int_eq(read_token_for(token_for(resource), "a", &grant), HUB_MODULE_NOT_FOUND);
+    ck_assert_int_eq(read_token_for(token_for(resource), "a", &grant), UNAUTHORIZED);
+    ck_assert_int_eq(read_token_for(token_for(resource), "a/m", &grant), HUB_MODULE_NOT_FOUND);
     ck_assert_int_eq(read_token_for(token_for(resource), NULL, &grant), HUB_MODULE_NOT_FOUND);
+    ck_assert_int_eq(
+        device_access(policy_token("device", "hub.local"), "a/m"), HUB_MODULE_NOT_FOUND);
+    ck_assert_int_eq(
+        device_access(policy_token("device", "hub.local"), "missing/m"), HUB_DEVICE_NOT_FOUND);
+}
+END_TEST
+
+static const char *module_token(const char *resource)
+{
+    return make_token((struct token_recipe){.resource = resource, .key = MODULE_KEY});
+}
+
+START_TEST(test_a_module_is_opened_by_its_own_key_in_each_encoding)
+{
+    static const char *const resources[] = {"hub.local", "hub.local/devices",
+        "hub.local/devices/a/modules/m", "hub.local%2Fdevices%2Fa%2Fmodules%2Fm",
+        "HUB.local%2fDevices%2fA%2fModules%2fM"};
+
+    small_hub_add_module(&small, "a", "m");
+    for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
+        ck_assert_int_eq(device_access(module_token(resources[i]), "a/m"), HUB_OK);
+        ck_assert_int_eq(device_access(module_token(resources[i]), "a"), UNAUTHORIZED);
+    }
+    small_hub_add_module(&small, "dev#1", "m#2");
+    ck_assert_int_eq(
+        device_access(
+            module_token("hub.local%2Fdevices%2Fdev%25231%2Fmodules%2Fm%25232"), "dev#1/m#2"),
+        HUB_OK);
+}
+END_TEST
+
+START_TEST(test_a_device_key_does_not_open_its_modules_nor_they_each_other)
+{
+    small_hub_add_module(&small, "a", "m");
+    small_hub_add_module(&small, "a", "mm");
+    ck_assert_int_eq(device_access(token_for("hub.local/devices/a"), "a/m"), UNAUTHORIZED);
+    ck_assert_int_eq(
+        device_access(token_for("hub.local/devices/a/modules/m"), "a/m"), UNAUTHORIZED);
+    ck_assert_int_eq(device_access(token_for("hub.local"), "a/m"), UNAUTHORIZED);
+    ck_assert_int_eq(
+        device_access(module_token("hub.local/devices/a/modules/m"), "a/mm"), UNAUTHORIZED);
+    ck_assert_int_eq(
+        device_access(module_token("hub.local/devices/a/modules/m"), "ab/m"), UNAUTHORIZED);
+    ck_assert_int_eq(service_access(module_token("hub.local/devices/a/modules/m"),
+                         PERMISSION_SERVICE_CONNECT, "/messages/devicebound"),
+        UNAUTHORIZED);
+}
+END_TEST
+
+START_TEST(test_a_policy_opens_the_modules_below_its_audience)
+{
+    static const struct {
+        const char *resource, *name;
+        enum hub_code code;
+    } rows[] = {{"hub.local", "a/m", HUB_OK}, {"hub.local/devices", "a/m", HUB_OK},
+        {"hub.local/devices/a", "a/m", HUB_OK}, {"hub.local/devices/a/modules/m", "a/m", HUB_OK},
+        {"hub.local/devices/a/modules", "a/m", HUB_OK},
+        {"hub.local/devices/a/modules/n", "a/m", UNAUTHORIZED},
+        {"hub.local/devices/ab", "a/m", UNAUTHORIZED},
+        {"hub.local/devices/a/modules/m", "a", UNAUTHORIZED}};
+
+    small_hub_add_module(&small, "a", "m");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_msg(
+            device_access(policy_token("device", rows[i].resource), rows[i].name) == rows[i].code,
+            "%s for %s", rows[i].resource, rows[i].name);
+    }
+    ck_assert_int_eq(device_access(policy_token("service", "hub.local"), "a/m"), UNAUTHORIZED);
+}
+END_TEST
+
+START_TEST(test_a_module_of_a_disabled_device_is_not_found)
+{
+    struct identity_draft draft = {.device_id = "off", .enabled = true};
+    struct identity *identity;
+
+    small_hub_put(&small, &draft);
+    small_hub_add_module(&small, "off", "m");
+    draft.enabled = false;
+    hub_put_device(small.hub, &draft, (struct etag_condition){ETAG_ANY, 0}, &identity, NULL);
+    ck_assert_int_eq(device_access(module_token("hub.local/devices/off/modules/m"), "off/m"),
+        HUB_DEVICE_NOT_FOUND);
 }
 END_TEST
 
@@ -573,6 +656,13 @@ START_TEST(test_lenient_mode_takes_any_bearer_token_that_is_not_empty)
 }
 END_TEST
 
+START_TEST(test_lenient_mode_registers_a_module_with_its_device)
+{
+    ck_assert_int_eq(device_access(token_for("hub.local/devices/new/modules/m"), "new/m"), HUB_OK);
+    ck_assert_ptr_nonnull(identity_find_module(hub_identities(small.hub), "new", "m"));
+}
+END_TEST
+
 static void add_enforcing_tests(TCase *tests)
 {
     tcase_add_checked_fixture(tests, open_hub, close_hub);
@@ -598,7 +688,11 @@ static void add_enforcing_tests(TCase *tests)
     tcase_add_test(tests, test_unknown_policies_and_missing_credentials_are_unauthorized);
     tcase_add_test(tests, test_a_device_that_is_not_registered_is_named);
     tcase_add_test(tests, test_a_disabled_device_is_not_found_whoever_signed);
-    tcase_add_test(tests, test_a_module_needs_a_key_of_its_own);
+    tcase_add_test(tests, test_a_module_that_is_not_registered_is_named);
+    tcase_add_test(tests, test_a_module_is_opened_by_its_own_key_in_each_encoding);
+    tcase_add_test(tests, test_a_device_key_does_not_open_its_modules_nor_they_each_other);
+    tcase_add_test(tests, test_a_policy_opens_the_modules_below_its_audience);
+    tcase_add_test(tests, test_a_module_of_a_disabled_device_is_not_found);
     tcase_add_test(tests, test_a_device_with_a_certificate_is_not_opened_by_its_own_token);
     tcase_add_test(tests, test_no_sentence_repeats_a_part_of_the_token);
 }
@@ -616,6 +710,7 @@ int main(void)
     tcase_add_checked_fixture(lenient, open_lenient_hub, close_hub);
     tcase_add_test(lenient, test_lenient_mode_does_not_check_signatures);
     tcase_add_test(lenient, test_lenient_mode_registers_a_device_on_first_contact);
+    tcase_add_test(lenient, test_lenient_mode_registers_a_module_with_its_device);
     tcase_add_test(lenient, test_lenient_mode_takes_any_bearer_token_that_is_not_empty);
     suite_add_tcase(suite, lenient);
     runner = srunner_create(suite);

@@ -1,11 +1,11 @@
 #include "protocols/auth/certificate.h"
 
+#include "tests/protocols/auth/certificate_maker.h"
 #include "tests/protocols/auth/small_hub.h"
 #include "tests/protocols/auth/token_maker.h"
 
 #include <check.h>
 #include <ctype.h>
-#include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,37 +30,11 @@ static void close_hub(void)
     small_hub_close(&small);
 }
 
-/* Self-signed; valid from `from_s` to `until_s` seconds around TEST_NOW. `names`: common names,
- * NULL-terminated. */
-static X509 *make_certificate(const char *const *names, long from_s, long until_s)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = X509_new();
-    X509_NAME *subject = X509_NAME_new();
-    time_t now = (time_t)(TEST_NOW.us / 1000000);
-
-    ck_assert(key && certificate && subject);
-    ck_assert(ASN1_INTEGER_set(X509_get_serialNumber(certificate), 7));
-    ck_assert_ptr_nonnull(ASN1_TIME_set(X509_getm_notBefore(certificate), now + from_s));
-    ck_assert_ptr_nonnull(ASN1_TIME_set(X509_getm_notAfter(certificate), now + until_s));
-    for (; *names; names++) {
-        ck_assert(X509_NAME_add_entry_by_NID(
-            subject, NID_commonName, MBSTRING_UTF8, (const unsigned char *)*names, -1, -1, 0));
-    }
-    ck_assert(X509_set_subject_name(certificate, subject));
-    ck_assert(X509_set_issuer_name(certificate, subject));
-    ck_assert(X509_set_pubkey(certificate, key));
-    ck_assert(X509_sign(certificate, key, EVP_sha256()) > 0);
-    X509_NAME_free(subject);
-    EVP_PKEY_free(key);
-    return certificate;
-}
-
 static X509 *make_valid_certificate(const char *name)
 {
     const char *names[] = {name, NULL};
 
-    return make_certificate(names, -3600, 3600);
+    return make_certificate(names, TEST_NOW, -3600, 3600);
 }
 
 static void put_device(const char *device_id, enum identity_authentication type,
@@ -166,13 +140,46 @@ START_TEST(test_a_trusted_chain_opens_the_device_of_its_common_name)
 }
 END_TEST
 
+START_TEST(test_a_module_has_both_ids_as_its_common_name)
+{
+    struct identity_draft draft = {.device_id = "ca-1",
+        .module_id = "m",
+        .enabled = true,
+        .authentication = AUTHENTICATION_CA};
+    X509 *module = make_valid_certificate("ca-1/m"), *device = make_valid_certificate("ca-1");
+
+    put_device("ca-1", AUTHENTICATION_CA, "", "");
+    small_hub_put(&small, &draft);
+    ck_assert_int_eq(access_with(module, true, "ca-1/m"), HUB_OK);
+    ck_assert_int_eq(access_with(module, true, "ca-1"), UNAUTHORIZED);
+    ck_assert_int_eq(access_with(device, true, "ca-1/m"), UNAUTHORIZED);
+    X509_free(module);
+    X509_free(device);
+}
+END_TEST
+
+START_TEST(test_a_module_without_authentication_is_opened_by_no_certificate)
+{
+    struct identity_draft draft = {.device_id = "ca-1",
+        .module_id = "m",
+        .enabled = true,
+        .authentication = AUTHENTICATION_NONE};
+    X509 *module = make_valid_certificate("ca-1/m");
+
+    put_device("ca-1", AUTHENTICATION_CA, "", "");
+    small_hub_put(&small, &draft);
+    ck_assert_int_eq(access_with(module, true, "ca-1/m"), UNAUTHORIZED);
+    X509_free(module);
+}
+END_TEST
+
 START_TEST(test_no_or_several_common_names_are_nobody)
 {
     static const char *const none[] = {NULL};
     static const char *const two[] = {"ca-1", "ca-2", NULL};
     static const char *const longer[] = {"ca-1/module", NULL};
-    X509 *certificates[] = {make_certificate(none, -1, 1), make_certificate(two, -1, 1),
-        make_certificate(longer, -1, 1)};
+    X509 *certificates[] = {make_certificate(none, TEST_NOW, -1, 1),
+        make_certificate(two, TEST_NOW, -1, 1), make_certificate(longer, TEST_NOW, -1, 1)};
 
     put_device("ca-1", AUTHENTICATION_CA, "", "");
     put_device("ca-2", AUTHENTICATION_CA, "", "");
@@ -198,7 +205,7 @@ START_TEST(test_a_certificate_out_of_its_time_is_refused)
 
     put_device("ca", AUTHENTICATION_CA, "", "");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        X509 *certificate = make_certificate(names, rows[i].from_s, rows[i].until_s);
+        X509 *certificate = make_certificate(names, TEST_NOW, rows[i].from_s, rows[i].until_s);
         struct certificate_thumbprints hashes = certificate_hash(certificate);
         char id[16];
 
@@ -266,6 +273,8 @@ int main(void)
     tcase_add_test(enforcing, test_either_thumbprint_in_either_hash_and_case_opens_the_device);
     tcase_add_test(enforcing, test_a_mismatch_prints_both_hashes);
     tcase_add_test(enforcing, test_a_trusted_chain_opens_the_device_of_its_common_name);
+    tcase_add_test(enforcing, test_a_module_has_both_ids_as_its_common_name);
+    tcase_add_test(enforcing, test_a_module_without_authentication_is_opened_by_no_certificate);
     tcase_add_test(enforcing, test_no_or_several_common_names_are_nobody);
     tcase_add_test(enforcing, test_a_certificate_out_of_its_time_is_refused);
     tcase_add_test(enforcing, test_types_are_not_mixed_up);

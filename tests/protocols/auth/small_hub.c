@@ -45,3 +45,13 @@ void small_hub_add(struct small_hub *small, const char *device_id)
     ck_assert(key_parse(TEST_KEY, &draft.primary) && key_parse(OTHER_KEY, &draft.secondary));
     small_hub_put(small, &draft);
 }
+
+void small_hub_add_module(struct small_hub *small, const char *device_id, const char *module_id)
+{
+    struct identity_draft draft = {.enabled = true, .authentication = AUTHENTICATION_SAS};
+
+    snprintf(draft.device_id, sizeof(draft.device_id), "%s", device_id);
+    snprintf(draft.module_id, sizeof(draft.module_id), "%s", module_id);
+    ck_assert(key_parse(MODULE_KEY, &draft.primary) && key_parse(MODULE_KEY, &draft.secondary));
+    small_hub_put(small, &draft);
+}

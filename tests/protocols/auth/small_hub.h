@@ -22,6 +22,9 @@ void small_hub_close(struct small_hub *small);
 /* A device of type sas with primary TEST_KEY and secondary OTHER_KEY. */
 void small_hub_add(struct small_hub *small, const char *device_id);
 
+/* A module of a device, of type sas with MODULE_KEY as both keys. */
+void small_hub_add_module(struct small_hub *small, const char *device_id, const char *module_id);
+
 /* A device of another type, or disabled. */
 void small_hub_put(struct small_hub *small, const struct identity_draft *draft);
 

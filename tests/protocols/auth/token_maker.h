@@ -6,6 +6,7 @@
 
 #define TEST_KEY "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 #define OTHER_KEY "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
+#define MODULE_KEY "bW9kdWxlIG1vZHVsZSBtb2R1bGUgbW9kdWxlIGtleSE="
 #define TEST_EXPIRY "4102444800"
 
 struct token_recipe {

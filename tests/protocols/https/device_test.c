@@ -1,8 +1,9 @@
+#include "protocols/auth/certificate.h"
 #include "protocols/https/message_codec.h"
 #include "store/memory.h"
+#include "tests/protocols/auth/certificate_maker.h"
 #include "tests/protocols/https/rest.h"
 
-#include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -389,31 +390,13 @@ START_TEST(test_a_bad_token_is_401_and_no_device_404)
 }
 END_TEST
 
-/* Of no issuer that matters; valid around the machine's time. Returns owned. */
-static X509 *make_certificate(char thumbprint[65])
-{
-    X509 *certificate = X509_new();
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    unsigned char hash[32];
-    unsigned length;
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    ck_assert_int_gt(X509_sign(certificate, key, EVP_sha256()), 0);
-    ck_assert_int_eq(X509_digest(certificate, EVP_sha256(), hash, &length), 1);
-    for (size_t i = 0; i < 32; i++) {
-        sprintf(thumbprint + 2 * i, "%02x", hash[i]);
-    }
-    EVP_PKEY_free(key);
-    return certificate;
-}
-
 START_TEST(test_a_certificate_of_the_connection_opens_its_device)
 {
     struct identity_draft draft = {
         .device_id = "x1", .enabled = true, .authentication = AUTHENTICATION_SELF_SIGNED};
     rest_open(&rest);
-    X509 *certificate = make_certificate(draft.primary_thumbprint);
+    X509 *certificate = make_device_certificate("any");
+    strcpy(draft.primary_thumbprint, certificate_hash(certificate).sha256);
     small_hub_put(&rest.small, &draft);
     peer_set_certificate(rest.peer, certificate, false);
     answer_check_status(receive_with("/devices/x1/messages/devicebound?" VERSION, ""), 204);
@@ -487,6 +470,52 @@ START_TEST(test_telemetry_is_taken_one_by_one_and_in_batches)
 }
 END_TEST
 
+/* "body name=value …", a `$` before the names of system properties. Static. */
+static const char *describe(const struct telemetry_item *item)
+{
+    static char text[1024];
+    struct telemetry_property property;
+    struct text body = telemetry_event_body(item->event);
+    size_t at = 0;
+    int length = snprintf(text, sizeof text, "%.*s", (int)body.length, body.bytes);
+    while (telemetry_event_next(item->event, &at, &property)) {
+        length += snprintf(text + length, sizeof text - (size_t)length, " %s%s=%s",
+            property.kind == TELEMETRY_SYSTEM ? "$" : "", property.name.bytes,
+            property.value.bytes ? property.value.bytes : "(null)");
+    }
+    return text;
+}
+
+START_TEST(test_telemetry_is_kept_with_what_it_carried)
+{
+    rest_open(&rest);
+    struct telemetry *telemetry = hub_telemetry(rest.hub);
+    struct rest_request request = {.token = token_for("hub.local/devices/d1"),
+        .headers = "iothub-messageid: t1\r\nIoTHub-App-Level: high\r\niothub-app-empty:\r\n"
+                   "iothub-contenttype: text/plain\r\niothub-interface-id: urn:x\r\n",
+        .body = "21.5"};
+    answer_check_status(
+        rest_ask(&rest, "POST", "/devices/d1/messages/events?" VERSION, request), 204);
+    const struct telemetry_item *item = telemetry_next(telemetry, "d1", 0);
+    ck_assert_str_eq(item->protocol, "https");
+    ck_assert_str_eq(describe(item), "21.5 $messageId=t1 Level=high empty= $contentType=text/plain "
+                                     "$iothub-interface-id=urn:x");
+    answer_check_status(report(BATCH, "[{\"body\":\"aGk=\",\"base64Encoded\":true,"
+                                      "\"properties\":{\"iothub-app-a\":\"b\",\"c\":1,"
+                                      "\"iothub-messageid\":\"t2\",\"n\":null}},"
+                                      "{\"body\":\"ho\"}]"),
+        204);
+    item = telemetry_next(telemetry, "d1", item->id);
+    ck_assert_str_eq(describe(item), "hi a=b c=1 $messageId=t2 n=(null)");
+    item = telemetry_next(telemetry, "d1", item->id);
+    ck_assert_str_eq(describe(item), "ho");
+    answer_check_nested(
+        report(BATCH, "[{\"body\":\"good\"},{\"body\":1}]"), HUB_IOT_HUB_FORMAT_ERROR);
+    ck_assert_ptr_null(telemetry_next(telemetry, "d1", item->id));
+    rest_close(&rest);
+}
+END_TEST
+
 START_TEST(test_telemetry_beyond_256_kb_is_refused)
 {
     rest_open(&rest);
@@ -549,5 +578,6 @@ SUITE_MAIN("device", test_an_empty_queue_gives_204_and_nothing_else,
     test_a_bad_token_is_401_and_no_device_404,
     test_a_certificate_of_the_connection_opens_its_device,
     test_what_devices_do_not_have_over_https_is_refused,
-    test_telemetry_is_taken_one_by_one_and_in_batches, test_telemetry_beyond_256_kb_is_refused,
-    test_a_connection_is_listed_and_can_be_dropped, test_a_connection_can_be_reset)
+    test_telemetry_is_taken_one_by_one_and_in_batches, test_telemetry_is_kept_with_what_it_carried,
+    test_telemetry_beyond_256_kb_is_refused, test_a_connection_is_listed_and_can_be_dropped,
+    test_a_connection_can_be_reset)

@@ -265,7 +265,7 @@ START_TEST(test_packets_behind_connect_wait_for_connack_wherever_they_are_cut)
         /* PINGRESP waits for nothing, and DISCONNECT leaves nobody to tell about commits. */
         ck_assert_str_eq(heard, "CONNACK 0 0|PINGRESP|CLOSED");
     }
-    ck_assert_uint_eq(mqtt_server_telemetry_count(f.server), length + 1);
+    ck_assert_uint_eq(telemetry_count(hub_telemetry(f.store.hub)), length + 1);
     mqtt_fixture_close(&f);
 }
 END_TEST
@@ -284,7 +284,7 @@ START_TEST(test_nothing_is_done_after_a_refusal)
     client_send(&f, client, bytes, length + sizeof behind - 1);
     HEARS(&f, client, "CONNACK 0 5");
     HEARS(&f, client, "CLOSED");
-    ck_assert_uint_eq(mqtt_server_telemetry_count(f.server), 0);
+    ck_assert_uint_eq(telemetry_count(hub_telemetry(f.store.hub)), 0);
     ck_assert_uint_eq(fixture_counts(&f.store, "d1").enqueued, 1);
     ck_assert_uint_eq(count_events(&f, JOURNAL_SUBSCRIBED), 0);
     mqtt_fixture_close(&f);

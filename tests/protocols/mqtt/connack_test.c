@@ -27,6 +27,9 @@ enum token {
     OTHER_HUB,
     POLICY_DEVICE,
     POLICY_SERVICE,
+    POLICY_OWNER,
+    POLICY_READ,
+    POLICY_READ_WRITE,
     SECONDARY
 };
 
@@ -51,6 +54,13 @@ static const char *make(enum token token)
         return make_token((struct token_recipe){.resource = "hub.local", .policy = "device"});
     case POLICY_SERVICE:
         return make_token((struct token_recipe){.resource = "hub.local", .policy = "service"});
+    case POLICY_OWNER:
+        return make_token((struct token_recipe){.resource = "hub.local", .policy = "iothubowner"});
+    case POLICY_READ:
+        return make_token((struct token_recipe){.resource = "hub.local", .policy = "registryRead"});
+    case POLICY_READ_WRITE:
+        return make_token(
+            (struct token_recipe){.resource = "hub.local", .policy = "registryReadWrite"});
     case SECONDARY:
         return make_token((struct token_recipe){.resource = D1, .key = OTHER_KEY});
     }
@@ -64,7 +74,8 @@ static const struct {
 } rows[] = {
     {"device key", "d1", NULL, GOOD, "CONNACK 0 0"},
     {"secondary key", "d1", NULL, SECONDARY, "CONNACK 0 0"},
-    {"policy with DeviceConnect", "d1", NULL, POLICY_DEVICE, "CONNACK 0 0"},
+    {"policy device", "d1", NULL, POLICY_DEVICE, "CONNACK 0 0"},
+    {"policy iothubowner", "d1", NULL, POLICY_OWNER, "CONNACK 0 0"},
     {"another host in the user name", "d1", "other.net/d1/?api-version=2021-04-12", GOOD,
         "CONNACK 0 0"},
     {"any api-version", "d1", "hub.local/d1/?api-version=1999", GOOD, "CONNACK 0 0"},
@@ -75,7 +86,9 @@ static const struct {
     {"no credentials", "d1", NULL, NONE, "CONNACK 0 5"},
     {"token of another device", "d1", NULL, OTHER_DEVICE, "CONNACK 0 5"},
     {"token of another hub", "d1", NULL, OTHER_HUB, "CONNACK 0 5"},
-    {"policy without DeviceConnect", "d1", NULL, POLICY_SERVICE, "CONNACK 0 5"},
+    {"policy service", "d1", NULL, POLICY_SERVICE, "CONNACK 0 5"},
+    {"policy registryRead", "d1", NULL, POLICY_READ, "CONNACK 0 5"},
+    {"policy registryReadWrite", "d1", NULL, POLICY_READ_WRITE, "CONNACK 0 5"},
     {"unknown device", "d3", NULL, POLICY_DEVICE, "CONNACK 0 5"},
     {"unknown module", "d1/m1", NULL, POLICY_DEVICE, "CONNACK 0 5"},
     {"client id is not the user name's", "d1", "hub.local/d2/?api-version=1", GOOD, "CONNACK 0 5"},
@@ -213,7 +226,9 @@ START_TEST(test_will_is_sent_at_every_other_end)
     client_open(&f, "d1", false); /* displaced */
     ck_assert_uint_eq(count_events(&f, JOURNAL_TELEMETRY), 4);
     ck_assert_str_eq(last_reason(&f, JOURNAL_TELEMETRY), "will");
-    ck_assert_uint_eq(mqtt_server_telemetry_count(f.server), 4);
+    const struct telemetry_item *will = telemetry_next(hub_telemetry(f.store.hub), "d1", 3);
+    ck_assert(text_equal(telemetry_event_body(will->event), TEXT("gone")));
+    ck_assert_uint_eq(telemetry_count(hub_telemetry(f.store.hub)), 4);
     HEARS(&f, client, "CLOSED");
     mqtt_fixture_close(&f);
 }

@@ -97,8 +97,8 @@ void settle_turns(struct mqtt_fixture *f)
 void doom_group(struct mqtt_fixture *f)
 {
     struct database *database = hub_database(f->store.hub);
-    database_run(database, database_prepare(database,
-                               "INSERT INTO twin (device, reported, version) VALUES (1, NULL, 1)"));
+    database_run(database,
+        database_prepare(database, "INSERT INTO queue (number, last_sequence) VALUES (1, NULL)"));
 }
 
 void advance_hub(struct mqtt_fixture *f, struct duration by)

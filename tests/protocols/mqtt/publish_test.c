@@ -57,9 +57,32 @@ START_TEST(test_telemetry_is_journalled_and_counted)
     ck_assert_str_eq(last->device, "d1");
     ck_assert_str_eq(last->message_id, "m7");
     ck_assert_str_eq(last->protocol, "mqtt");
-    ck_assert_uint_eq(mqtt_server_telemetry_count(f.server), 1);
+    ck_assert_uint_eq(telemetry_count(hub_telemetry(f.store.hub)), 1);
     SEND(&f, client, "\x31\x1d\x00\x1b" EVENTS); /* RETAIN */
     ck_assert_str_eq(last_reason(&f, JOURNAL_TELEMETRY), "mqtt-retain");
+    mqtt_fixture_close(&f);
+}
+END_TEST
+
+START_TEST(test_telemetry_is_kept_as_it_came)
+{
+    struct mqtt_fixture f;
+    mqtt_fixture_open(&f, false);
+    struct fake_stream *client = client_open(&f, "d1", true);
+    struct telemetry_property property;
+    size_t at = 0;
+    client_publish(&f, client, EVENTS "%24.mid=m7&a=1", 1, 3, "x");
+    const struct telemetry_item *item = telemetry_next(hub_telemetry(f.store.hub), "d1", 0);
+    ck_assert_str_eq(item->protocol, "mqtt");
+    ck_assert(text_equal(telemetry_event_body(item->event), TEXT("x")));
+    ck_assert(text_equal(telemetry_event_find(item->event, TELEMETRY_MESSAGE_ID), TEXT("m7")));
+    SEND(&f, client, "\x31\x1d\x00\x1b" EVENTS); /* RETAIN */
+    item = telemetry_next(hub_telemetry(f.store.hub), "d1", item->id);
+    ck_assert_uint_eq(telemetry_event_body(item->event).length, 0);
+    ck_assert(telemetry_event_next(item->event, &at, &property));
+    ck_assert_int_eq(property.kind, TELEMETRY_APPLICATION);
+    ck_assert_str_eq(property.name.bytes, "mqtt-retain");
+    ck_assert_str_eq(property.value.bytes, "true");
     mqtt_fixture_close(&f);
 }
 END_TEST
@@ -138,6 +161,7 @@ int main(void)
     tcase_add_loop_test(
         tests, test_topic_is_taken_or_ends_the_connection, 0, sizeof rows / sizeof *rows);
     tcase_add_test(tests, test_telemetry_is_journalled_and_counted);
+    tcase_add_test(tests, test_telemetry_is_kept_as_it_came);
     tcase_add_test(tests, test_puback_waits_for_the_commit);
     tcase_add_test(tests, test_twin_is_read_with_the_request_id_as_it_came);
     tcase_add_test(tests, test_reported_properties_are_merged_versioned_and_kept);

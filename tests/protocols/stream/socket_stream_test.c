@@ -187,6 +187,7 @@ static const struct socket_deadlines patient = {PATIENCE_MS, PATIENCE_MS, PATIEN
 
 static void prepare(const struct socket_deadlines *deadlines)
 {
+    memset(&owner, 0, sizeof owner);
     loop = loop_create();
     streams = socket_streams_create(loop, deadlines);
     much = memory_allocate(MUCH);
@@ -284,7 +285,6 @@ END_TEST
 START_TEST(test_a_client_certificate_is_told_with_its_trust)
 {
     for (int by_ca = 0; by_ca < 2; by_ca++) {
-        memset(&owner, 0, sizeof owner);
         prepare(&patient);
         connect_one((enum tcp_kind)_i);
         tcp_peer_certify(peer, by_ca);
@@ -485,7 +485,6 @@ START_TEST(test_an_owner_may_end_a_stream_while_it_is_told_something)
 {
     void (*const ways[])(struct stream * stream) = {close_it, reset_it};
     for (size_t i = 0; i < 2; i++) {
-        memset(&owner, 0, sizeof owner);
         begin(_i);
         owner.on_readable = ways[i];
         tcp_peer_send(peer, much, 100);
@@ -504,7 +503,6 @@ START_TEST(test_the_peers_end_is_told_once_and_its_last_bytes_stay)
     void (*const ways[])(struct tcp_peer * peer) = {tcp_peer_close, tcp_peer_shut};
     for (size_t i = 0; i < 2; i++) {
         size_t length;
-        memset(&owner, 0, sizeof owner);
         begin(_i);
         owner.leaves_input = true;
         tcp_peer_send(peer, much, 100);
@@ -622,7 +620,6 @@ START_TEST(test_what_is_no_handshake_ends_in_silence)
     static const char *const texts[] = {
         "GET / HTTP/1.1\r\n\r\n", "AMQP\3\1\0\0", "\x10\x20\0\4MQTT"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        memset(&owner, 0, sizeof owner);
         begin_without_handshake(_i, &patient);
         tcp_peer_send_raw(peer, texts[i], 8);
         tcp_peer_shut(peer);
@@ -637,7 +634,6 @@ START_TEST(test_a_peer_that_goes_during_its_handshake_is_forgotten)
 {
     void (*const ways[])(struct tcp_peer * peer) = {tcp_peer_shut, tcp_peer_reset};
     for (size_t i = 0; i < 2; i++) {
-        memset(&owner, 0, sizeof owner);
         begin_without_handshake(_i, &patient);
         tcp_peer_send_raw(peer, half_hello, sizeof half_hello);
         run(NULL, 1);

@@ -3,9 +3,13 @@
  */
 'use strict';
 
-const { Client: ServiceClient, Registry } = require('azure-iothub');
+const {
+  Amqp: ServiceAmqp, AmqpWs: ServiceAmqpWs, Client: ServiceClient, Registry,
+} = require('azure-iothub');
 const { Client: DeviceClient } = require('azure-iot-device');
-const { Amqp } = require('azure-iot-device-amqp');
+const { Amqp, AmqpWs } = require('azure-iot-device-amqp');
+const { Http } = require('azure-iot-device-http');
+const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
 const { Message, NoRetry } = require('azure-iot-common');
 
 const { Mailbag, deadline, eventually } = require('./harness');
@@ -122,4 +126,7 @@ class Device {
   }
 }
 
-module.exports = { Device, DeviceClient, Feedback, Message, NoRetry, Registry, Service, ServiceClient, Amqp, message };
+module.exports = {
+  Amqp, AmqpWs, Device, DeviceClient, Feedback, Http, Message, Mqtt, MqttWs, NoRetry, Registry, Service,
+  ServiceAmqp, ServiceAmqpWs, ServiceClient, message,
+};

@@ -237,6 +237,11 @@ class Hub {
     return this.ask('POST', '/control/v1/feedback/flush');
   }
 
+  /* What the hub has of a device's messages, oldest first. */
+  async telemetry(deviceId) {
+    return (await this.ask('GET', `/control/v1/devices/${encodeURIComponent(deviceId)}/telemetry`)).items;
+  }
+
   async counts() {
     return (await this.ask('GET', '/control/v1/hub')).counts;
   }

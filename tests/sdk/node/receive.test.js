@@ -184,11 +184,25 @@ test('a message without ids arrives without ids', async (t) => {
   assert.equal(received.expiryTimeUtc, undefined);
 });
 
-test('telemetry is taken, beside messages to the device', async (t) => {
+test('telemetry arrives as it was sent, beside messages to the device', async (t) => {
   const device = await fresh(t);
-  await device.client.sendEvent(message('temperature'));
+  await device.client.sendEvent(message('21.5', {
+    messageId: 't1', correlationId: 'c1', contentType: 'text/plain', contentEncoding: 'utf-8',
+  }, { room: 'kitchen', empty: '' }));
+  await device.client.sendEvent(message(Buffer.of(0xff, 0)));
   await service.send(device.id, message('x'));
   assert.equal(text(await device.next()), 'x');
+  const [first, second] = await hub.telemetry(device.id);
+  assert.equal(first.protocol, 'amqp');
+  assert.deepEqual(first.body, { base64: Buffer.from('21.5').toString('base64'), text: '21.5' });
+  assert.deepEqual(first.properties, { room: 'kitchen', empty: '' });
+  assert.deepEqual(first.systemProperties, {
+    messageId: 't1', correlationId: 'c1', contentType: 'text/plain', contentEncoding: 'utf-8',
+    to: `/devices/${device.id}/messages/events`,
+  });
+  assert.deepEqual(second.body, { base64: '/wA=' });
+  const { items } = await hub.ask('GET', `/control/v1/journal?device=${device.id}&event=telemetry`);
+  assert.deepEqual(items.map((item) => item.messageId), ['t1', undefined]);
 });
 
 test('a device that asks for its twin and for methods lives on', async (t) => {

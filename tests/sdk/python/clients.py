@@ -48,6 +48,7 @@ class Device:
         self.errors = Mailbag("an error in the device client")
         self.states = Mailbag("the device to be connected or disconnected")
         client.on_background_exception = self.errors.put
+        # What it is when the handler runs, which a fast reconnection may have overtaken.
         client.on_connection_state_change = lambda: self.states.put(client.connected)
 
     @classmethod

@@ -1,7 +1,6 @@
 import unittest
 
 from azure.iot.device import Message
-from azure.iot.device.exceptions import ClientError
 
 from clients import Device, Service
 from harness import Hub

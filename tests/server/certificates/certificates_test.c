@@ -96,6 +96,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     certificates_free(certificates);
+    certificates = NULL;
     folder_remove(folder);
 }
 
@@ -167,12 +168,16 @@ static void trust(const char *pem)
     BIO_free(bio);
 }
 
-/* Both sides in memory, until both are done or one gives up. */
-static bool shake_hands(void)
+/* Both sides in memory, until both are done or one gives up. `server_name`: what the client asks
+ * for; NULL: nothing. */
+static bool shake_hands_as(const char *server_name)
 {
     BIO *client_side, *server_side;
     ck_assert_int_eq(BIO_new_bio_pair(&client_side, 0, &server_side, 0), 1);
     client = SSL_new(client_context);
+    if (server_name) {
+        ck_assert_int_eq(SSL_set_tlsext_host_name(client, server_name), 1);
+    }
     server = certificates_new_session(certificates);
     SSL_set_bio(client, client_side, client_side);
     SSL_set_bio(server, server_side, server_side);
@@ -190,6 +195,11 @@ static bool shake_hands(void)
     }
     ERR_clear_error();
     return false;
+}
+
+static bool shake_hands(void)
+{
+    return shake_hands_as(NULL);
 }
 
 static void finish_handshake(void)
@@ -507,6 +517,33 @@ START_TEST(test_a_client_without_elliptic_curves_is_served_rsa)
 }
 END_TEST
 
+START_TEST(test_a_client_with_elliptic_curves_alone_is_served_one)
+{
+    start_before();
+    check_opens(options_of(folder));
+    prepare_handshake();
+    trust(certificates_ca_pem(certificates));
+    ck_assert_int_eq(SSL_CTX_set1_sigalgs_list(client_context, "ECDSA+SHA256"), 1);
+    ck_assert(shake_hands());
+    ck_assert_int_eq(kind_of_peer_key(), EVP_PKEY_EC);
+    finish_handshake();
+}
+END_TEST
+
+/* Some clients name an address, which RFC 6066 does not allow, or whatever they were told. */
+START_TEST(test_any_server_name_is_served)
+{
+    static const char *const asked[] = {"127.0.0.1", "::1", "elsewhere.example", "HUB.LOCAL.", "_"};
+    start_before();
+    check_opens(options_of(folder));
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        prepare_handshake();
+        ck_assert_msg(shake_hands_as(asked[i]), "%s", asked[i]);
+        finish_handshake();
+    }
+}
+END_TEST
+
 START_TEST(test_versions_from_1_2_on_are_spoken)
 {
     static const int versions[] = {TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION};
@@ -644,8 +681,9 @@ int main(void)
         test_a_bad_file_of_the_user_is_refused,
         test_a_key_with_a_password_is_refused_and_nobody_is_asked,
         test_a_client_finds_the_hub_under_each_of_its_names,
-        test_a_client_without_elliptic_curves_is_served_rsa, test_versions_from_1_2_on_are_spoken,
-        test_an_application_protocol_is_chosen_if_it_is_ours,
+        test_a_client_without_elliptic_curves_is_served_rsa,
+        test_a_client_with_elliptic_curves_alone_is_served_one, test_any_server_name_is_served,
+        test_versions_from_1_2_on_are_spoken, test_an_application_protocol_is_chosen_if_it_is_ours,
         test_any_client_certificate_is_taken_and_judged, test_a_bad_device_ca_is_refused,
         test_a_reload_serves_the_new_files, test_a_reload_that_cannot_be_changes_nothing};
     Suite *suite = suite_create("certificates");

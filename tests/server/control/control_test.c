@@ -452,6 +452,72 @@ END_TEST
 
 /* ---- journal and wait ---- */
 
+static void take_telemetry(const char *device, size_t body_length)
+{
+    static char body[700000];
+    static const struct actor actor = {.protocol = "mqttWs"};
+    struct telemetry_event *event = telemetry_event_create();
+    telemetry_event_add(event, TELEMETRY_SYSTEM, TEXT(TELEMETRY_MESSAGE_ID), TEXT("m1"));
+    telemetry_event_add(event, TELEMETRY_APPLICATION, TEXT("a"), TEXT("\xff"));
+    telemetry_event_add(event, TELEMETRY_APPLICATION, TEXT("n"), TEXT_ABSENT);
+    memset(body, 'x', sizeof body);
+    telemetry_event_append(event, body, body_length);
+    telemetry_take(hub_telemetry(small.hub), event, device, &actor, NULL, hub_now(small.hub));
+    hub_end_turn(small.hub);
+}
+
+START_TEST(test_telemetry_is_shown)
+{
+    begin();
+    act(201, "PUT", V1 "/devices/d2", NULL);
+    take_telemetry("d1", 2);
+    take_telemetry("d2", 0);
+    json_t *list = ask(200, "GET", V1 "/devices/d1/telemetry", NULL);
+    json_t *expected = json_loads("{\"id\":1,\"protocol\":\"mqttWs\","
+                                  "\"systemProperties\":{\"messageId\":\"m1\"},"
+                                  "\"properties\":{\"a\":\"\xef\xbf\xbd\",\"n\":null},"
+                                  "\"body\":{\"base64\":\"eHg=\",\"text\":\"xx\"}}",
+        0, NULL);
+    json_t *items = json_object_get(list, "items");
+    ck_assert_uint_eq(json_array_size(items), 1);
+    json_t *item = json_array_get(items, 0);
+    ck_assert_uint_eq(strlen(text(item, "time")), strlen("2026-03-01T12:00:00.000Z"));
+    json_object_del(item, "time");
+    ck_assert(json_equal(item, expected));
+    ck_assert(json_is_null(json_object_get(list, "next")));
+    ck_assert_int_eq(number(list, "dropped"), 0);
+    json_decref(expected);
+    json_decref(list);
+    list = ask(200, "GET", V1 "/hub", NULL);
+    ck_assert_int_eq(number(json_object_get(list, "counts"), "telemetry"), 2);
+    json_decref(list);
+    check_refused(404, "GET", V1 "/devices/none/telemetry", NULL, "none");
+    check_refused(400, "GET", V1 "/devices/d1/telemetry?top=1", NULL, "top");
+    finish();
+}
+END_TEST
+
+START_TEST(test_telemetry_goes_page_by_page)
+{
+    begin();
+    for (int i = 0; i < 3; i++) {
+        take_telemetry("d1", 700000);
+    }
+    json_t *list = ask(200, "GET", V1 "/devices/d1/telemetry?limit=1", NULL);
+    ck_assert_str_eq(text(list, "next"), "1");
+    json_decref(list);
+    list = ask(200, "GET", V1 "/devices/d1/telemetry", NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(list, "items")), 2); /* large ones */
+    ck_assert_str_eq(text(list, "next"), "2");
+    json_decref(list);
+    list = ask(200, "GET", V1 "/devices/d1/telemetry?after=2", NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(list, "items")), 1);
+    ck_assert(json_is_null(json_object_get(list, "next")));
+    json_decref(list);
+    finish();
+}
+END_TEST
+
 START_TEST(test_the_journal_is_filtered)
 {
     begin();
@@ -553,6 +619,7 @@ SUITE_MAIN("control", test_health_readiness_and_ca_are_told, test_the_hub_shows_
     test_a_clock_that_cannot_be_so_is_refused, test_advance_answers_after_what_fell_due,
     test_a_device_is_put_shown_listed_and_deleted, test_lists_go_page_by_page,
     test_a_message_is_sent_and_shown, test_a_message_that_cannot_be_is_refused,
-    test_a_device_is_played, test_a_purge_and_a_flush_tell_their_count,
-    test_the_journal_is_filtered, test_a_wait_ends_with_its_last_entry,
-    test_a_wait_that_is_over_tells_what_it_saw, test_connections_are_listed_and_dropped)
+    test_a_device_is_played, test_a_purge_and_a_flush_tell_their_count, test_telemetry_is_shown,
+    test_telemetry_goes_page_by_page, test_the_journal_is_filtered,
+    test_a_wait_ends_with_its_last_entry, test_a_wait_that_is_over_tells_what_it_saw,
+    test_connections_are_listed_and_dropped)
