@@ -62,3 +62,17 @@ enum exit_code process_put_devices(struct process *process)
     hub_end_turn(process->hub);
     return EXIT_DONE;
 }
+
+enum exit_code process_put_simulators(struct process *process)
+{
+    const struct seed_list *list = &process->options->devices;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct seed_device *seed = &list->items[i];
+        struct hub_error error;
+        if (seed->simulator.count > 0) {
+            simulator_put(process->sessions, seed->draft.device_id, &seed->simulator, &error);
+        }
+    }
+    hub_end_turn(process->hub);
+    return EXIT_DONE;
+}

@@ -16,6 +16,7 @@ static const struct process_step steps[] = {
     {process_open_hub, process_close_hub},
     {process_put_devices, NULL},
     {process_open_sessions, process_close_sessions},
+    {process_put_simulators, NULL},
     {process_create_auth, process_free_auth},
     {process_start_protocols, process_stop_protocols},
     {process_bind_listeners, process_close_listeners},
@@ -55,7 +56,8 @@ int main(int argument_count, char **arguments)
         struct process process = {.argument_count = argument_count,
             .arguments = arguments,
             .environment = environ,
-            .options = &options};
+            .options = &options,
+            .changing_options = &options};
         code = serve(&process);
     } else {
         code = verb_run(&options);

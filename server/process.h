@@ -23,6 +23,7 @@ struct process {
     char *const *arguments;
     char *const *environment;
     const struct options *options;
+    struct options *changing_options; /* the same, for the control API; only of a hub that serves */
     char **host_names;
     struct signals *signals;
     struct loop *loop;
@@ -68,6 +69,9 @@ void process_close_hub(struct process *process);
 
 /* The devices of the command line and the config file. */
 enum exit_code process_put_devices(struct process *process);
+
+/* The devices of the config file that the hub plays. */
+enum exit_code process_put_simulators(struct process *process);
 
 enum exit_code process_open_sessions(struct process *process);
 void process_close_sessions(struct process *process);

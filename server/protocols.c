@@ -106,13 +106,53 @@ static bool tell_setting(void *context, size_t index, struct control_setting *se
     return true;
 }
 
+static void apply_settings(struct process *process)
+{
+    const struct options *options = process->options;
+    *hub_settings(process->hub) = options->hub;
+    log_set_level((enum log_level)options->log_level);
+    amqp_server_set_trace(process->protocols->amqp, options->trace & TRACE_AMQP);
+    mqtt_server_set_trace(process->protocols->mqtt, options->trace & TRACE_MQTT);
+}
+
+static bool change_settings(void *context, const struct json_t *object, char mistake[static 512])
+{
+    struct process *process = context;
+    struct options *options = process->changing_options;
+    if (!options_change(options, object, mistake)) {
+        return false;
+    }
+    apply_settings(process);
+    return true;
+}
+
+static void undo_settings(void *context)
+{
+    struct process *process = context;
+    options_undo_changes(process->changing_options);
+    apply_settings(process);
+}
+
+static bool seed(void *context)
+{
+    return process_put_devices(context) == EXIT_DONE &&
+           process_put_simulators(context) == EXIT_DONE;
+}
+
 static struct control *create_control(struct process *process)
 {
     const struct control_options options = {.loop = process->loop,
         .sessions = process->sessions,
         .host_name = process->options->host_name,
         .host_names = (const char *const *)process->host_names,
-        .source = {tell_ready, tell_ca, tell_port, tell_setting, process}};
+        .source = {.is_ready = tell_ready,
+            .ca_pem = tell_ca,
+            .port = tell_port,
+            .setting = tell_setting,
+            .change_settings = change_settings,
+            .undo_settings = undo_settings,
+            .seed = seed,
+            .context = process}};
     return control_create(&options);
 }
 

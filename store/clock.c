@@ -9,6 +9,7 @@ struct clock {
     bool frozen;
     struct instant stands_at; /* while frozen */
     struct duration offset; /* from the machine's clock, while it runs */
+    bool tokens_follow;
 };
 
 struct instant instant_add(struct instant at, struct duration by)
@@ -97,9 +98,29 @@ bool clock_is_frozen(const struct clock *clock)
     return clock->frozen;
 }
 
+void clock_reset(struct clock *clock)
+{
+    *clock = (struct clock){0};
+}
+
 struct duration clock_offset(const struct clock *clock)
 {
     return clock->frozen ? instant_since(clock->stands_at, clock_machine_now()) : clock->offset;
+}
+
+void clock_let_tokens_follow(struct clock *clock, bool follow)
+{
+    clock->tokens_follow = follow;
+}
+
+bool clock_tokens_follow(const struct clock *clock)
+{
+    return clock->tokens_follow;
+}
+
+struct instant clock_token_now(const struct clock *clock)
+{
+    return clock->tokens_follow ? clock_now(clock) : clock_machine_now();
 }
 
 struct instant clock_machine_now(void)
@@ -111,7 +132,12 @@ struct instant clock_machine_now(void)
 
 int64_t clock_monotonic_ms(void)
 {
+    return clock_monotonic_us() / 1000;
+}
+
+int64_t clock_monotonic_us(void)
+{
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }

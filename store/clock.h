@@ -1,7 +1,7 @@
 /*
  * The only source of time. Everything in a message's life (locks, expiry, feedback batches,
  * enqueued times) obeys the hub's clock, which tests and operators may freeze, move and set;
- * tokens, certificates and network timeouts obey the machine's.
+ * network timeouts obey the machine's, and so do tokens and certificates unless told otherwise.
  *
  * Time is an argument everywhere else: the loop samples the clock once per turn and hands the
  * instant down. Belongs to the loop's thread.
@@ -62,13 +62,23 @@ void clock_freeze(struct clock *clock);
 void clock_resume(struct clock *clock);
 bool clock_is_frozen(const struct clock *clock);
 
+/* Follows the machine's clock again, as at the start; tokens do not follow. */
+void clock_reset(struct clock *clock);
+
 /* How far the hub's time is ahead of the machine's. */
 struct duration clock_offset(const struct clock *clock);
 
-/* The machine's own wall clock: validity of tokens and certificates. */
+/* The validity of tokens and certificates obeys the machine's clock, unless it is told to follow
+ * this one. */
+void clock_let_tokens_follow(struct clock *clock, bool follow);
+bool clock_tokens_follow(const struct clock *clock);
+struct instant clock_token_now(const struct clock *clock);
+
+/* The machine's own wall clock. */
 struct instant clock_machine_now(void);
 
 /* The machine's monotonic clock in milliseconds: heartbeats, keep-alives, measuring. */
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 
 #endif

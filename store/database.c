@@ -1,6 +1,7 @@
 #include "store/database.h"
 
 #include "store/checkpoint.h"
+#include "store/clock.h"
 #include "store/log.h"
 #include "store/memory.h"
 #include "store/schema.h"
@@ -417,13 +418,26 @@ static void bound_wal(struct database *database)
     }
 }
 
+static void note_time(struct database_counts *counts, int64_t us)
+{
+    static const int64_t bounds[] = COMMIT_BOUNDS;
+    size_t place = 0;
+    while (place < COMMIT_BOUND_COUNT && us > bounds[place]) {
+        place++;
+    }
+    counts->commits_by_time[place]++;
+    counts->commit_us += (uint64_t)us;
+}
+
 bool database_commit(struct database *database)
 {
     const struct hub_error *failure = NULL;
     struct hub_error reason;
     if (database->group_is_open) {
+        int64_t began_us = clock_monotonic_us();
         if (close_group(database)) {
             database->counts.commits++;
+            note_time(&database->counts, clock_monotonic_us() - began_us);
             bound_wal(database);
         } else {
             database->counts.failed_commits++;
@@ -442,6 +456,46 @@ bool database_commit(struct database *database)
     }
     run_answers(database, failure);
     return !failure && database_has_work(database);
+}
+
+/* ---- other rows ---- */
+
+static bool is_kept(const char *table, const char *const *kept)
+{
+    for (; *kept; kept++) {
+        if (strcmp(*kept, table) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void database_clear(struct database *database, const char *const *kept)
+{
+    sqlite3_stmt *tables = NULL, *clear = NULL;
+    sqlite3_prepare_v2(database->handle,
+        "SELECT name, 'DELETE FROM \"' || name || '\"' FROM sqlite_schema"
+        " WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+        -1, &tables, NULL);
+    while (sqlite3_step(tables) == SQLITE_ROW) {
+        const char *sql = (const char *)sqlite3_column_text(tables, 1);
+        if (!is_kept((const char *)sqlite3_column_text(tables, 0), kept) &&
+            sqlite3_prepare_v2(database->handle, sql, -1, &clear, NULL) == SQLITE_OK) {
+            database_run(database, clear);
+            sqlite3_finalize(clear);
+        }
+    }
+    sqlite3_finalize(tables);
+}
+
+void database_reload(struct database *database)
+{
+    for (size_t i = 0; i < database->member_count; i++) {
+        const struct database_member *member = database->members[i].member;
+        if (member->undone) {
+            member->undone(database->members[i].owner, NULL);
+        }
+    }
 }
 
 bool database_has_work(const struct database *database)

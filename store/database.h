@@ -39,7 +39,8 @@ void database_close(struct database *database);
 
 /* ---- for the modules of the store ---- */
 
-/* What a module does when a group has ended. Both may be NULL; `failure` says why it was undone. */
+/* What a module does when a group has ended. Both may be NULL; `failure` says why it was undone.
+ * NULL: nothing failed, but the rows are others now (database_reload). */
 struct database_member {
     void (*committed)(void *owner);
     void (*undone)(void *owner, const struct hub_error *failure);
@@ -76,14 +77,30 @@ void database_forget(struct database *database, const void *owner);
  * so that a full disk does not make the loop spin. */
 bool database_commit(struct database *database);
 
+/* Deletes every row of every table within the open group, but for those of the tables `kept` (ends
+ * with NULL). */
+void database_clear(struct database *database, const char *const *kept);
+
+/* The rows are others now: every member reads them anew. No group may be open. */
+void database_reload(struct database *database);
+
 /* Something waits for database_commit. */
 bool database_has_work(const struct database *database);
+
+/* Upper bounds of how long commits took, in microseconds; what is slower has a place of its own. */
+#define COMMIT_BOUNDS                                                                              \
+    {                                                                                              \
+        100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000              \
+    }
+#define COMMIT_BOUND_COUNT 12
 
 /* Counters since the start, for metrics. */
 struct database_counts {
     uint64_t commits;
     uint64_t failed_commits;
     uint64_t checkpoints;
+    uint64_t commits_by_time[COMMIT_BOUND_COUNT + 1]; /* those that succeeded */
+    uint64_t commit_us; /* all of them together */
 };
 struct database_counts database_get_counts(const struct database *database);
 

@@ -28,6 +28,22 @@ static const struct row *row_of(enum hub_code code)
     return NULL;
 }
 
+static uint64_t refusals[ROW_COUNT]; /* as rows */
+
+void hub_count_refusal(enum hub_code code)
+{
+    const struct row *row = row_of(code);
+    if (row) {
+        refusals[row - rows]++;
+    }
+}
+
+uint64_t hub_refusal_count(enum hub_code code)
+{
+    const struct row *row = row_of(code);
+    return row ? refusals[row - rows] : 0;
+}
+
 enum hub_code hub_refuse(struct hub_error *error, enum hub_code code, const char *format, ...)
 {
     if (!error) {

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The codes, as number and enumerator: X(number, ENUMERATOR, "IoT Hub name", "default sentence").
  */
@@ -93,6 +94,10 @@ const char *hub_code_sentence(enum hub_code code);
 
 /* 404 for 404001; 200 for HUB_OK. */
 int hub_code_http_status(enum hub_code code);
+
+/* Counts a refusal that a peer is told, for metrics: once, by whoever tells it. */
+void hub_count_refusal(enum hub_code code);
+uint64_t hub_refusal_count(enum hub_code code);
 
 /* The table in order, for those who map or list it. False past its end. */
 bool hub_code_at(size_t index, enum hub_code *code);

@@ -27,6 +27,7 @@ struct feedback {
     struct queue *queue;
     struct record *waiting; /* in the order of the outcomes */
     size_t count;
+    uint64_t batches;
     int64_t last_row;
     sqlite3_stmt *insert, *remove, *select;
 };
@@ -156,6 +157,11 @@ size_t feedback_pending(const struct feedback *feedback)
     return feedback->count;
 }
 
+uint64_t feedback_batches(const struct feedback *feedback)
+{
+    return feedback->batches;
+}
+
 /* ---- batches ---- */
 
 /* The members and their order are those of the service's own batches; `description` repeats the
@@ -192,6 +198,7 @@ static void send_batch(struct feedback *feedback, struct instant now)
     message_set(message, MESSAGE_CONTENT_TYPE, TEXT(FEEDBACK_CONTENT_TYPE), NULL);
     message_append_body(message, text, strlen(text));
     queue_enqueue(feedback->queue, message, "", NULL, now, NULL, NULL);
+    feedback->batches++;
     message_release(message);
     free(text);
     for (size_t i = 0; i < size; i++) {

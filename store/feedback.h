@@ -35,6 +35,7 @@ void feedback_forget_device(struct feedback *feedback, const char *device_id);
 size_t feedback_flush(struct feedback *feedback, struct instant now);
 
 size_t feedback_pending(const struct feedback *feedback);
+uint64_t feedback_batches(const struct feedback *feedback); /* sent since the start */
 
 /* When the interval of the waiting batch is over; INSTANT_NEVER when nothing waits. */
 struct instant feedback_next_due(const struct feedback *feedback);

@@ -3,6 +3,7 @@
 #include "store/iso8601.h"
 #include "store/memory.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,9 @@ struct hub {
     struct hub_settings settings;
     struct instant now; /* of this turn, once it has begun */
     bool turn_has_begun;
+    struct deadlines timers;
+    hub_time_passed *passed;
+    void *passed_listener;
     hub_device_lost *lost;
     void *lost_listener;
 };
@@ -86,6 +90,7 @@ void hub_close(struct hub *hub)
     telemetry_free(hub->telemetry);
     database_close(hub->database);
     journal_free(hub->journal);
+    deadlines_release(&hub->timers);
     free(hub);
 }
 
@@ -146,9 +151,33 @@ struct hub_settings *hub_settings(struct hub *hub)
 
 /* ---- the turn ---- */
 
+static struct instant next_timer_due(const struct hub *hub)
+{
+    const struct deadline *first = deadlines_first(&hub->timers);
+    return first ? first->at : INSTANT_NEVER;
+}
+
 struct instant hub_next_due(const struct hub *hub)
 {
-    return instant_min(queues_next_due(hub->queues), feedback_next_due(hub->feedback));
+    struct instant due =
+        instant_min(queues_next_due(hub->queues), feedback_next_due(hub->feedback));
+    return instant_min(due, next_timer_due(hub));
+}
+
+static void fire_next_timer(struct hub *hub, struct instant at)
+{
+    struct deadline *first = deadlines_first(&hub->timers);
+    struct hub_timer *timer =
+        (struct hub_timer *)((char *)first - offsetof(struct hub_timer, deadline));
+    deadlines_remove(&hub->timers, first);
+    timer->fire(timer->owner, at);
+}
+
+static void tell_time(const struct hub *hub, struct instant now)
+{
+    if (hub->passed) {
+        hub->passed(hub->passed_listener, now);
+    }
 }
 
 /* Lets everything up to `until` fall due, the earliest first. */
@@ -157,9 +186,12 @@ static void run_due(struct hub *hub, struct instant until)
     for (struct instant due; instant_compare(due = hub_next_due(hub), until) <= 0;) {
         if (instant_compare(queues_next_due(hub->queues), due) <= 0) {
             queues_run_next_due(hub->queues, due);
-        } else {
+        } else if (instant_compare(feedback_next_due(hub->feedback), due) <= 0) {
             feedback_run_due(hub->feedback, due);
+        } else {
+            fire_next_timer(hub, due);
         }
+        tell_time(hub, due);
     }
 }
 
@@ -179,8 +211,25 @@ bool hub_end_turn(struct hub *hub)
     return database_commit(hub->database);
 }
 
+void hub_timer_arm(struct hub *hub, struct hub_timer *timer, struct instant at)
+{
+    deadlines_set(&hub->timers, &timer->deadline, at);
+}
+
+void hub_timer_disarm(struct hub *hub, struct hub_timer *timer)
+{
+    deadlines_remove(&hub->timers, &timer->deadline);
+}
+
+void hub_listen_time(struct hub *hub, hub_time_passed *passed, void *listener)
+{
+    hub->passed = passed;
+    hub->passed_listener = listener;
+}
+
 void hub_advance(struct hub *hub, struct instant to)
 {
+    tell_time(hub, hub_now(hub));
     run_due(hub, to);
     clock_set(hub->clock, to);
     hub->now = to;
@@ -189,6 +238,51 @@ void hub_advance(struct hub *hub, struct instant to)
     iso8601_format_instant(to, 3, text);
     journal_note(hub->journal,
         &(struct journal_entry){.at = to, .event = JOURNAL_CLOCK_CHANGED, .reason = text});
+}
+
+/* ---- beginning anew ---- */
+
+/* Commits what is open. Its answers may begin another group. */
+static void end_turns(struct hub *hub)
+{
+    while (hub_end_turn(hub)) {
+    }
+}
+
+static void note_failure(void *owner, void *item, const struct hub_error *failure)
+{
+    (void)owner;
+    if (failure) {
+        *(struct hub_error *)item = *failure;
+    }
+}
+
+/* Memory is made from the rows, which are others now. */
+static void read_again(struct hub *hub, enum journal_event event)
+{
+    queues_forget_all(hub->queues);
+    database_reload(hub->database);
+    journal_clear(hub->journal);
+    journal_note(
+        hub->journal, &(struct journal_entry){.at = clock_now(hub->clock), .event = event});
+    end_turns(hub);
+}
+
+enum hub_code hub_reset(struct hub *hub, bool keep_devices, struct hub_error *error)
+{
+    static const char *const nothing[] = {NULL};
+    static const char *const devices[] = {"device", "identity", "twin", NULL};
+    struct hub_error failure = {HUB_OK, ""};
+    end_turns(hub);
+    database_clear(hub->database, keep_devices ? devices : nothing);
+    database_await(hub->database, note_failure, hub, &failure);
+    hub_end_turn(hub);
+    if (failure.code != HUB_OK) {
+        return hub_refuse(error, failure.code, "%s", failure.sentence);
+    }
+    clock_reset(hub->clock);
+    read_again(hub, JOURNAL_RESET);
+    return HUB_OK;
 }
 
 /* ---- identities ---- */

@@ -11,6 +11,7 @@
 
 #include "store/clock.h"
 #include "store/database.h"
+#include "store/deadline.h"
 #include "store/error.h"
 #include "store/feedback.h"
 #include "store/identity.h"
@@ -65,6 +66,30 @@ struct instant hub_next_due(const struct hub *hub);
 /* Moves the clock to `to`, letting every deadline on the way take effect in due order, each at its
  * own time; `to` in the past sets the clock back and runs nothing. */
 void hub_advance(struct hub *hub, struct instant to);
+
+/* ---- timers on the hub's clock ---- */
+
+/* Lies within its owner; zeroed but for `fire` and `owner` it is not armed. */
+struct hub_timer {
+    struct deadline deadline;
+    void (*fire)(void *owner, struct instant at); /* at its own time; may arm it again */
+    void *owner;
+};
+/* Instead of any earlier arming. */
+void hub_timer_arm(struct hub *hub, struct hub_timer *timer, struct instant at);
+void hub_timer_disarm(struct hub *hub, struct hub_timer *timer);
+
+/* `passed`: time has passed up to `now`, in whose course something may have become deliverable.
+ * Called for each deadline that took effect, so that what follows from it has its own time. One
+ * listener. */
+typedef void hub_time_passed(void *listener, struct instant now);
+void hub_listen_time(struct hub *hub, hub_time_passed *passed, void *listener);
+
+/* ---- beginning anew; between turns, with nobody connected ---- */
+
+/* Empties the hub: devices, messages, feedback and journal go, the clock is the machine's again.
+ * The devices stay if `keep_devices`. Errors: SERVER_ERROR, with nothing changed. */
+enum hub_code hub_reset(struct hub *hub, bool keep_devices, struct hub_error *error);
 
 /* ---- identities, with all that hangs on them ---- */
 

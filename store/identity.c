@@ -229,8 +229,12 @@ static void load(struct identity_registry *registry)
 
 static void undone(void *owner, const struct hub_error *failure)
 {
-    (void)failure;
-    load(owner);
+    struct identity_registry *registry = owner;
+    /* Other rows: nobody holds pointers, and the order is to be that of the rows. */
+    while (!failure && registry->devices) {
+        entry_drop(registry, registry->devices);
+    }
+    load(registry);
 }
 
 static const struct database_member member = {.undone = undone};

@@ -101,6 +101,16 @@ void journal_discard(struct journal *journal)
     journal->next = journal->published;
 }
 
+void journal_clear(struct journal *journal)
+{
+    for (uint64_t id = journal->first; id < journal->next; id++) {
+        free(journal->ring[id % journal->capacity]);
+        journal->ring[id % journal->capacity] = NULL;
+    }
+    journal->first = journal->published = journal->next;
+    journal->dropped = 0;
+}
+
 const struct journal_entry *journal_next(const struct journal *journal, uint64_t after)
 {
     if (after >= journal->published) {
@@ -108,6 +118,11 @@ const struct journal_entry *journal_next(const struct journal *journal, uint64_t
     }
     uint64_t id = after + 1 > journal->first ? after + 1 : journal->first;
     return id < journal->published ? &journal->ring[id % journal->capacity]->entry : NULL;
+}
+
+uint64_t journal_last_id(const struct journal *journal)
+{
+    return journal->published - 1;
 }
 
 uint64_t journal_dropped(const struct journal *journal)

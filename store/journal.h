@@ -40,7 +40,10 @@
     X(SUBSCRIBED, "subscribed")                                                                    \
     X(UNSUBSCRIBED, "unsubscribed")                                                                \
     X(TELEMETRY, "telemetry")                                                                      \
-    X(CLOCK_CHANGED, "clockChanged")
+    X(CLOCK_CHANGED, "clockChanged")                                                               \
+    X(FAULT_INJECTED, "faultInjected")                                                             \
+    X(RESET, "reset")                                                                              \
+    X(RESTORED, "restored")
 
 enum journal_event {
 #define JOURNAL_ENUMERATOR(enumerator, name) JOURNAL_##enumerator,
@@ -79,9 +82,15 @@ void journal_note(struct journal *journal, const struct journal_entry *entry);
 void journal_publish(struct journal *journal);
 void journal_discard(struct journal *journal);
 
+/* Drops every entry; the ids go on. Nothing may be in the open group. */
+void journal_clear(struct journal *journal);
+
 /* The first visible entry with an id above `after`; NULL when there is none. Returns borrowed until
  * the journal is written to. */
 const struct journal_entry *journal_next(const struct journal *journal, uint64_t after);
+
+/* Of the newest visible entry; 0: there was never one. */
+uint64_t journal_last_id(const struct journal *journal);
 
 /* How many were dropped for lack of room. */
 uint64_t journal_dropped(const struct journal *journal);

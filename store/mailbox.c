@@ -39,27 +39,23 @@ static struct queue *queue_of(struct mailboxes *mailboxes, const struct identity
         &mailboxes->settings->device, &queue_owner, mailboxes);
 }
 
-static const struct identity *find_row(struct identity_registry *registry, int64_t row)
+static void make_queues(struct mailboxes *mailboxes)
 {
     const struct identity *identity = NULL;
-    while ((identity = identity_next(registry, identity)) && identity->row != row) {
+    while ((identity = identity_next(mailboxes->registry, identity))) {
         const struct identity *module = NULL;
+        queue_of(mailboxes, identity);
         while ((module = identity_next_module(identity, module))) {
-            if (module->row == row) {
-                return module;
-            }
+            queue_of(mailboxes, module);
         }
     }
-    return identity;
 }
 
-/* A number that is in the log but has no queue yet. */
+/* A number that is in the log but has no queue yet: then others may have none either. */
 static struct queue *make_queue(void *context, struct queues *queues, int64_t number)
 {
-    (void)queues;
-    struct mailboxes *mailboxes = context;
-    const struct identity *identity = find_row(mailboxes->registry, number);
-    return identity ? queue_of(mailboxes, identity) : NULL;
+    make_queues(context);
+    return queue_find(queues, number);
 }
 
 static void group_committed(void *owner)
@@ -94,14 +90,7 @@ struct mailboxes *mailboxes_open(struct database *database, struct queues *queue
         .feedback = feedback,
         .journal = journal,
         .settings = settings};
-    const struct identity *identity = NULL;
-    while ((identity = identity_next(registry, identity))) {
-        const struct identity *module = NULL;
-        queue_of(mailboxes, identity);
-        while ((module = identity_next_module(identity, module))) {
-            queue_of(mailboxes, module);
-        }
-    }
+    make_queues(mailboxes);
     mailboxes->fresh_count = 0;
     queues_load(queues, make_queue, mailboxes);
     database_join(database, &member, mailboxes);

@@ -100,6 +100,9 @@ void queue_remove(struct queue *queue, struct instant now);
 /* Drops the queue from memory alone: the group that made it has failed. */
 void queue_forget(struct queue *queue);
 
+/* Drops every queue but the feedback queue from memory: the rows are about to be others. */
+void queues_forget_all(struct queues *queues);
+
 /* Returns NULL when there is none of that number. */
 struct queue *queue_find(struct queues *queues, int64_t number);
 int64_t queue_number(const struct queue *queue);

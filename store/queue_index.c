@@ -316,6 +316,16 @@ void queue_forget(struct queue *queue)
     queue_free(queue);
 }
 
+void queues_forget_all(struct queues *queues)
+{
+    struct queue *queue, *next;
+    HASH_ITER (by_number, queues->by_number, queue, next) {
+        if (queue->number != QUEUE_FEEDBACK) {
+            queue_forget(queue);
+        }
+    }
+}
+
 struct queue *queue_find(struct queues *queues, int64_t number)
 {
     struct queue *queue;

@@ -167,8 +167,10 @@ static void publish(void *owner)
 static void discard(void *owner, const struct hub_error *failure)
 {
     struct telemetry *telemetry = owner;
-    (void)failure;
     telemetry->taken = 0;
+    while (!failure && telemetry->first < telemetry->published) { /* the hub begins anew */
+        clear(telemetry, telemetry->first++);
+    }
     while (telemetry->next > telemetry->published) {
         clear(telemetry, --telemetry->next);
     }

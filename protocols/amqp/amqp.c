@@ -1,12 +1,14 @@
 #include "protocols/amqp/amqp.h"
 
 #include "protocols/amqp/connection.h"
+#include "protocols/amqp/trace.h"
 #include "store/memory.h"
 #include "store/random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 /* As the service's gateways call themselves. */
 static void name_container(char *out, size_t size)
@@ -32,6 +34,15 @@ struct amqp_server *amqp_server_create(
 void amqp_server_accept(struct amqp_server *server, struct stream *stream)
 {
     amqp_connection_open(server, stream);
+}
+
+void amqp_server_set_trace(struct amqp_server *server, bool trace)
+{
+    struct amqp_connection *connection;
+    server->options.trace = trace;
+    DL_FOREACH (server->connections, connection) {
+        trace_install(connection->driver.transport, trace, connection_id(connection->session));
+    }
 }
 
 void amqp_server_free(struct amqp_server *server)

@@ -25,6 +25,9 @@ struct amqp_server *amqp_server_create(
 /* Takes the stream: a connection that nothing was read from yet. */
 void amqp_server_accept(struct amqp_server *server, struct stream *stream);
 
+/* For the connections there are, and those to come. */
+void amqp_server_set_trace(struct amqp_server *server, bool trace);
+
 /* Every connection has to be gone: sessions_end_all and some turns before. */
 void amqp_server_free(struct amqp_server *server);
 

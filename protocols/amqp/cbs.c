@@ -1,5 +1,6 @@
 #include "protocols/amqp/cbs.h"
 
+#include "protocols/amqp/fault.h"
 #include "protocols/amqp/link.h"
 #include "protocols/amqp/reply.h"
 #include "store/log.h"
@@ -163,7 +164,7 @@ static enum hub_code read_token(struct amqp_connection *connection,
     const struct cbs_request *request, struct auth_grant *grant, struct hub_error *error)
 {
     struct auth *auth = connection->server->context.auth;
-    struct instant now = clock_machine_now();
+    struct instant now = amqp_connection_token_now(connection);
     char device[IDENTITY_NAME_MAX + 1];
     bool is_named = cbs_name_device(request->name, device);
     enum hub_code code =
@@ -230,6 +231,7 @@ static void note_failure(struct amqp_connection *connection, const struct cbs_re
     bool is_named = cbs_name_device(request->name, device);
     LOG(LOG_DEBUG, "AMQP-TOKEN-REFUSED", error->sentence,
         {"peer", stream_peer_address(connection->stream)}, {"device", is_named ? device : NULL});
+    hub_count_refusal(error->code);
     amqp_connection_note(connection, JOURNAL_AUTHENTICATION_FAILED, is_named ? device : NULL,
         hub_code_name(error->code));
 }
@@ -243,7 +245,15 @@ static void receive(
     struct hub_error error;
     enum hub_code code = cbs_request_read(bytes, length, &request, &error);
     if (code == HUB_OK && request.operation == CBS_PUT_TOKEN) {
-        code = put_token(connection, &request, &error);
+        const struct amqp_held work = {HELD_RECEIVE, NULL, link, delivery, bytes, length};
+        char device[IDENTITY_NAME_MAX + 1];
+        struct fault fault;
+        if (!amqp_fault_passes(connection, FAULT_AUTHENTICATE,
+                cbs_name_device(request.name, device) ? device : NULL, &work, &fault)) {
+            return;
+        }
+        error = fault.error;
+        code = fault.action == FAULT_ERROR ? error.code : put_token(connection, &request, &error);
     }
     if (code != HUB_OK) {
         note_failure(connection, &request, &error);

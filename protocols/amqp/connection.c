@@ -1,5 +1,6 @@
 #include "protocols/amqp/connection.h"
 
+#include "protocols/amqp/fault.h"
 #include "protocols/amqp/link.h"
 #include "protocols/amqp/refusal.h"
 #include "protocols/amqp/reply.h"
@@ -162,6 +163,8 @@ static void destroy(struct amqp_connection *connection)
         connection->session, connection->reason ? connection->reason : "connection lost");
     loop_timer_free(connection->timer);
     loop_timer_free(connection->flush);
+    amqp_fault_let_go(connection, NULL);
+    loop_timer_free(connection->held_timer);
     pn_connection_driver_destroy(&connection->driver);
     frame_guard_release(&connection->guard);
     replies_free(&connection->replies);
@@ -290,14 +293,14 @@ static int64_t earlier(int64_t a, int64_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* Tokens obey the machine's wall clock, timers the monotonic one. */
+/* Tokens obey a wall clock, timers the monotonic one. */
 static int64_t token_due_ms(const struct amqp_connection *connection, int64_t now_ms)
 {
     struct instant expiry = tokens_next_expiry(&connection->tokens);
     if (instant_is_never(expiry)) {
         return 0;
     }
-    int64_t left_us = instant_since(expiry, clock_machine_now()).us;
+    int64_t left_us = instant_since(expiry, amqp_connection_token_now(connection)).us;
     return now_ms + (left_us > 0 ? left_us / 1000 : 0) + 1;
 }
 
@@ -346,7 +349,7 @@ static void close_as_inactive(struct amqp_connection *connection, const char *fo
 
 static void expire_tokens(struct amqp_connection *connection)
 {
-    if (tokens_drop_expired(&connection->tokens, clock_machine_now())) {
+    if (tokens_drop_expired(&connection->tokens, amqp_connection_token_now(connection))) {
         struct hub_error error;
         hub_refuse(&error, HUB_IOT_HUB_UNAUTHORIZED, "The token has expired.");
         amqp_connection_check_rights(connection, &error);
@@ -369,6 +372,15 @@ void amqp_connection_tick(struct amqp_connection *connection, int64_t now_ms)
     }
     connection->armed_ms = 0;
     arm_at(connection, due_ms(connection, now_ms), now_ms);
+}
+
+static void clock_moved(void *owner)
+{
+    struct amqp_connection *connection = owner;
+    if (connection->state == CONNECTION_SERVING) {
+        expire_tokens(connection);
+        amqp_connection_arm(connection);
+    }
 }
 
 /* ---- input ---- */
@@ -434,9 +446,27 @@ static bool feed(struct amqp_connection *connection)
 
 /* ---- Proton's events ---- */
 
-static void remote_open(struct amqp_connection *connection)
+/* Who has come by PLAIN has shown who it is; others do so later. */
+static bool faults_pass(struct amqp_connection *connection, struct fault *fault)
+{
+    const struct amqp_held work = {.kind = HELD_OPEN};
+    const char *device_id = connection->sasl_device[0] ? connection->sasl_device : NULL;
+    return amqp_fault_passes(connection, FAULT_CONNECT, device_id, &work, fault) &&
+           (connection->tokens.count == 0 || fault->action != FAULT_NONE ||
+               amqp_fault_passes(connection, FAULT_AUTHENTICATE, device_id, &work, fault));
+}
+
+void amqp_connection_remote_open(struct amqp_connection *connection)
 {
     pn_connection_t *wire = connection->driver.connection;
+    struct fault fault;
+    if (!faults_pass(connection, &fault)) {
+        return;
+    }
+    if (fault.action == FAULT_ERROR) {
+        amqp_connection_close(connection, &fault.error, NULL);
+        return;
+    }
     if (pn_connection_state(wire) & PN_LOCAL_UNINIT) {
         pn_connection_set_container(wire, connection->server->container_id);
         pn_connection_set_hostname(wire, "localhost");
@@ -480,7 +510,7 @@ static void dispatch_while_serving(struct amqp_connection *connection, pn_event_
 {
     switch (pn_event_type(event)) {
     case PN_CONNECTION_REMOTE_OPEN:
-        remote_open(connection);
+        amqp_connection_remote_open(connection);
         break;
     case PN_SESSION_REMOTE_OPEN:
         session_open(connection, pn_event_session(event));
@@ -532,7 +562,7 @@ static void dispatch(struct amqp_connection *connection, pn_event_t *event)
 static void dispatch_all(struct amqp_connection *connection)
 {
     pn_event_t *event;
-    while (connection->state != CONNECTION_GONE &&
+    while (connection->state != CONNECTION_GONE && !amqp_connection_is_held(connection) &&
            (event = pn_connection_driver_next_event(&connection->driver))) {
         dispatch(connection, event);
     }
@@ -546,6 +576,7 @@ static void run(struct amqp_connection *connection)
 {
     dispatch_all(connection);
     while (connection->state != CONNECTION_GONE && !stream_output_is_full(connection->stream) &&
+           !amqp_connection_is_held(connection) &&
            !pn_connection_driver_read_closed(&connection->driver) && feed(connection)) {
         dispatch_all(connection);
         amqp_connection_drain(connection);
@@ -598,16 +629,28 @@ static void timer_fired(void *owner)
     run(connection);
 }
 
+static void delay_is_over(void *owner)
+{
+    struct amqp_connection *connection = owner;
+    amqp_fault_repeat(connection);
+    run(connection);
+}
+
 /* ---- the operator's side ---- */
+
+void amqp_connection_drop(struct amqp_connection *connection, const char *reason)
+{
+    connection->reset = true;
+    move(connection, CONNECTION_GONE, reason);
+    amqp_connection_flush_soon(connection);
+}
 
 static void ended_by_session(void *owner, enum session_end end)
 {
     struct amqp_connection *connection = owner;
     struct hub_error error;
     if (end == END_RESET) {
-        connection->reset = true;
-        move(connection, CONNECTION_GONE, session_end_name(end));
-        amqp_connection_flush_soon(connection);
+        amqp_connection_drop(connection, session_end_name(end));
         return;
     }
     connection->reason = session_end_name(end);
@@ -639,7 +682,7 @@ static bool plain(void *owner, struct text user, struct text password)
         who.module.length <= DEVICE_ID_MAX) {
         write_name(&who, device);
         code = auth_read_token(context->auth, password, device[0] ? device : NULL,
-            clock_machine_now(), &grant, &error);
+            amqp_connection_token_now(connection), &grant, &error);
     }
     if (code == HUB_OK && who.policy.bytes &&
         !text_equal_nocase(who.policy, text_of(grant.policy))) {
@@ -659,6 +702,7 @@ static bool plain(void *owner, struct text user, struct text password)
         return false;
     }
     connection_set_identity(connection->session, device[0] ? device : grant.policy);
+    memcpy(connection->sasl_device, device, sizeof(device));
     return true;
 }
 
@@ -694,8 +738,10 @@ void amqp_connection_open(struct amqp_server *server, struct stream *stream)
     connection->session = connection_open(server->context.sessions,
         stream_is_websocket(stream) ? PROTOCOL_AMQP_WS : PROTOCOL_AMQP, stream_peer_address(stream),
         ended_by_session, connection);
+    connection_listen_clock(connection->session, clock_moved);
     connection->timer = loop_timer_create(server->context.loop, timer_fired, connection);
     connection->flush = loop_timer_create(server->context.loop, flush_now, connection);
+    connection->held_timer = loop_timer_create(server->context.loop, delay_is_over, connection);
     frame_guard_init(&connection->guard);
     prepare_driver(connection);
     DL_APPEND(server->connections, connection);

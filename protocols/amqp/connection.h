@@ -20,6 +20,7 @@
 #include "protocols/amqp/sasl.h"
 #include "protocols/amqp/tokens.h"
 #include "protocols/amqp/value.h"
+#include "protocols/session/fault.h"
 
 #include <proton/connection_driver.h>
 #include <uthash.h>
@@ -57,6 +58,24 @@ enum amqp_connection_state {
     CONNECTION_GONE
 };
 
+/* What waits for its delay, to be done again (fault.h). */
+enum amqp_held_kind {
+    HELD_NOTHING,
+    HELD_OPEN,
+    HELD_ATTACH,
+    HELD_RECEIVE,
+    HELD_SETTLE
+};
+
+struct amqp_held {
+    enum amqp_held_kind kind;
+    pn_link_t *wire; /* of an attach */
+    struct amqp_link *link; /* of what came in, with its delivery */
+    pn_delivery_t *delivery;
+    const uint8_t *bytes;
+    size_t length;
+};
+
 struct amqp_connection {
     struct amqp_server *server;
     struct stream *stream;
@@ -72,7 +91,10 @@ struct amqp_connection {
     size_t reply_count, stray_transfers, dead_links;
     struct writer writer; /* for messages going out; used again and again */
     struct writer incoming; /* for messages coming in */
-    struct loop_timer *timer, *flush;
+    struct loop_timer *timer, *flush, *held_timer;
+    struct amqp_held held;
+    bool is_repeating; /* what was held: no fault strikes it again */
+    char sasl_device[IDENTITY_NAME_MAX + 1]; /* shown by PLAIN; "": none */
     bool flush_is_due, stream_has_ended, reset, output_was_full;
     const char *reason; /* why it ends, for the journal; static */
     int64_t opened_ms, input_ms, close_ms; /* monotonic */
@@ -89,6 +111,17 @@ void amqp_connection_free(struct amqp_connection *connection);
 /* Says close with that error; `condition` NULL: that of the code. */
 void amqp_connection_close(
     struct amqp_connection *connection, const struct hub_error *error, const char *condition);
+
+/* Ends it with a TCP reset, soon; nothing more is read. */
+void amqp_connection_drop(struct amqp_connection *connection, const char *reason);
+
+/* The peer's open: answers it. */
+void amqp_connection_remote_open(struct amqp_connection *connection);
+
+static inline bool amqp_connection_is_held(const struct amqp_connection *connection)
+{
+    return connection->held.kind != HELD_NOTHING && connection->state == CONNECTION_SERVING;
+}
 
 /* Writes what Proton has to say in the same or the next turn of the loop. */
 void amqp_connection_flush_soon(struct amqp_connection *connection);
@@ -113,6 +146,11 @@ void amqp_connection_check_rights(
 /* Notes an event of this connection in the journal; `device_id` and `reason` may be NULL. */
 void amqp_connection_note(const struct amqp_connection *connection, enum journal_event event,
     const char *device_id, const char *reason);
+
+static inline struct instant amqp_connection_token_now(const struct amqp_connection *connection)
+{
+    return clock_token_now(hub_clock(connection->server->context.hub));
+}
 
 static inline struct database *amqp_database(const struct amqp_connection *connection)
 {

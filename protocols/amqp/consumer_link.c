@@ -9,28 +9,31 @@
  * Source: learn.microsoft.com, "Send cloud-to-device messages from an IoT hub"; OASIS AMQP 1.0
  * part 2, section 2.6.12 and part 3, section 3.4.
  */
+#include "protocols/amqp/fault.h"
 #include "protocols/amqp/link.h"
 #include "protocols/amqp/message_codec.h"
 #include "protocols/amqp/refusal.h"
 #include "store/log.h"
+#include "store/memory.h"
 
 #include <proton/disposition.h>
+#include <stdlib.h>
+#include <utlist.h>
 
 /* ---- giving ---- */
 
-static void deliver(void *owner, struct delivery *delivery)
+static void give(struct amqp_link *link, const struct delivery *delivery, bool has_lock)
 {
-    struct amqp_link *link = owner;
     struct writer *writer = &link->connection->writer;
     bool is_settled = pn_link_remote_snd_settle_mode(link->wire) == PN_SND_SETTLED;
-    /* A message that is settled when given has no lock. */
-    struct lock_token token = is_settled ? lock_token_generate() : delivery->lock_token;
+    /* A message that is settled when given has no lock, nor has a second copy. */
+    struct lock_token token =
+        is_settled || !has_lock ? lock_token_generate() : delivery->lock_token;
     uint8_t tag[DELIVERY_TAG_SIZE];
     lock_token_swap(token.bytes, tag);
 
     writer_clear(writer);
     amqp_message_encode(writer, delivery);
-    message_release(delivery->message);
     pn_delivery_t *wire = pn_delivery(link->wire, pn_dtag((const char *)tag, sizeof(tag)));
     pn_link_send(link->wire, (const char *)writer->bytes, writer->length);
     if (is_settled) {
@@ -39,6 +42,89 @@ static void deliver(void *owner, struct delivery *delivery)
         pn_link_advance(link->wire);
     }
     amqp_connection_flush_soon(link->connection);
+}
+
+/* A message that is given later than it could be. */
+struct delayed {
+    struct delivery delivery;
+    struct delayed *prev, *next;
+};
+
+static void give_delayed(void *owner)
+{
+    struct amqp_link *link = owner;
+    for (struct delayed *delayed; (delayed = link->delayed);) {
+        DL_DELETE(link->delayed, delayed);
+        link->delayed_count--;
+        give(link, &delayed->delivery, true);
+        message_release(delayed->delivery.message);
+        free(delayed);
+    }
+}
+
+/* Takes a share of the message. */
+static void delay(struct amqp_link *link, const struct delivery *delivery, struct duration by)
+{
+    struct delayed *delayed = memory_allocate(sizeof(*delayed));
+    delayed->delivery = *delivery;
+    message_share(delivery->message);
+    if (!link->delayed_timer) {
+        link->delayed_timer =
+            loop_timer_create(link->connection->server->context.loop, give_delayed, link);
+    }
+    if (!link->delayed) {
+        loop_timer_arm(link->delayed_timer, by.us / 1000);
+    }
+    DL_APPEND(link->delayed, delayed);
+    link->delayed_count++;
+}
+
+static void forget_delayed(struct amqp_link *link)
+{
+    for (struct delayed *delayed; (delayed = link->delayed);) {
+        DL_DELETE(link->delayed, delayed);
+        message_release(delayed->delivery.message);
+        free(delayed);
+    }
+    loop_timer_free(link->delayed_timer);
+    link->delayed_timer = NULL;
+}
+
+/* The link may be gone on return. */
+static void give_with(struct amqp_link *link, const struct delivery *delivery)
+{
+    if (link->delayed) { /* order is kept */
+        delay(link, delivery, (struct duration){0});
+        return;
+    }
+    bool is_feedback = link->kind == &feedback_receiver_kind;
+    struct fault fault = fault_ask(
+        link->connection->session, is_feedback ? FAULT_FEEDBACK : FAULT_DELIVER, link->device_id);
+    switch (fault.action) {
+    case FAULT_DELAY:
+        delay(link, delivery, fault.delay);
+        break;
+    case FAULT_DROP:
+    case FAULT_CLOSE:
+        amqp_fault_strike(link->connection, fault.action);
+        break;
+    case FAULT_ERROR:
+        amqp_link_end(link, &fault.error, NULL);
+        break;
+    case FAULT_DUPLICATE:
+        give(link, delivery, true);
+        give(link, delivery, false);
+        break;
+    default:
+        give(link, delivery, true);
+        break;
+    }
+}
+
+static void deliver(void *owner, struct delivery *delivery)
+{
+    give_with(owner, delivery);
+    message_release(delivery->message);
 }
 
 /* Its place was taken, or its queue is gone. */
@@ -93,6 +179,7 @@ static uint32_t wire_credit(const struct amqp_link *link)
 {
     int credit = pn_link_credit(link->wire);
     int unsettled = pn_link_unsettled(link->wire);
+    credit -= (int)link->delayed_count;
     if (credit <= 0 || unsettled >= AMQP_UNSETTLED_MAX ||
         stream_output_is_full(link->connection->stream)) {
         return 0;
@@ -143,7 +230,7 @@ static void flow(struct amqp_link *link)
 
 /* ---- settling ---- */
 
-static void answer(pn_delivery_t *delivery, const struct hub_error *error, struct amqp_link *link)
+static void answer(struct amqp_link *link, pn_delivery_t *delivery, const struct hub_error *error)
 {
     if (!pn_delivery_settled(delivery)) {
         if (error) {
@@ -153,11 +240,6 @@ static void answer(pn_delivery_t *delivery, const struct hub_error *error, struc
     }
     pn_delivery_settle(delivery);
     amqp_connection_flush_soon(link->connection);
-}
-
-static void committed(void *owner, void *item, const struct hub_error *failure)
-{
-    answer(item, failure, owner);
 }
 
 /* False: no outcome yet. Settled without a state counts as given back. */
@@ -200,27 +282,50 @@ static enum hub_code settle_lock(struct amqp_link *link, pn_delivery_t *delivery
     return consumer_settle(link->consumer, &token, settlement, error);
 }
 
+static void expire_lock(struct amqp_link *link, pn_delivery_t *delivery)
+{
+    struct hub *hub = link->connection->server->context.hub;
+    struct queue *queue = link->device_id ? mailbox_of(hub_mailboxes(hub), link->device_id)
+                                          : feedback_queue(hub_feedback(hub));
+    pn_delivery_tag_t tag = pn_delivery_tag(delivery);
+    struct lock_token token;
+    if (queue && tag.size == DELIVERY_TAG_SIZE) {
+        lock_token_swap((const uint8_t *)tag.start, token.bytes);
+        queue_settle(queue, &token, SETTLE_RELEASE, NULL, hub_now(hub), NULL);
+    }
+}
+
 /* A delivery whose answer waits for its commit carries its link as context; until then what else
  * the peer says about it changes nothing. */
 static void settle(struct amqp_link *link, pn_delivery_t *delivery)
 {
+    const struct amqp_held work = {.kind = HELD_SETTLE, .link = link, .delivery = delivery};
     enum queue_settlement settlement;
     struct hub_error error;
+    struct fault fault;
     pn_delivery_clear(delivery);
     if (pn_delivery_get_context(delivery) || !outcome_of(delivery, &settlement)) {
+        return;
+    }
+    if (!amqp_fault_passes(link->connection, FAULT_SETTLE, link->device_id, &work, &fault)) {
         return;
     }
     if (settlement == SETTLE_REJECT) {
         note_rejection(link, delivery);
     }
-    enum hub_code code = settle_lock(link, delivery, settlement, &error);
-    if (pn_delivery_settled(delivery)) {
+    if (fault.action == FAULT_EXPIRE_LOCK) {
+        expire_lock(link, delivery);
+    }
+    enum hub_code code = fault.action == FAULT_ERROR
+                             ? hub_refuse(&error, fault.error.code, "%s", fault.error.sentence)
+                             : settle_lock(link, delivery, settlement, &error);
+    if (pn_delivery_settled(delivery) && !fault.after_commit) {
         pn_delivery_settle(delivery);
     } else if (code != HUB_OK) {
-        answer(delivery, &error, link);
+        answer(link, delivery, &error);
     } else {
         pn_delivery_set_context(delivery, link);
-        database_await(amqp_database(link->connection), committed, link, delivery);
+        amqp_fault_await(link, delivery, &fault);
     }
 }
 
@@ -230,6 +335,7 @@ static void settle(struct amqp_link *link, pn_delivery_t *delivery)
 static void close_consumer(struct amqp_link *link)
 {
     amqp_connection_note(link->connection, JOURNAL_UNSUBSCRIBED, link->device_id, link->kind->name);
+    forget_delayed(link);
     if (!link->consumer) {
         return;
     }
@@ -251,6 +357,7 @@ const struct amqp_link_kind device_receiver_kind = {
     .open = open_device,
     .flow = flow,
     .settle = settle,
+    .answer = answer,
     .close = close_consumer,
 };
 
@@ -261,5 +368,6 @@ const struct amqp_link_kind feedback_receiver_kind = {
     .open = open_feedback,
     .flow = flow,
     .settle = settle,
+    .answer = answer,
     .close = close_consumer,
 };

@@ -1,5 +1,6 @@
 #include "protocols/amqp/link.h"
 
+#include "protocols/amqp/fault.h"
 #include "protocols/amqp/message_codec.h"
 #include "protocols/amqp/refusal.h"
 #include "protocols/amqp/reply.h"
@@ -94,7 +95,8 @@ static enum hub_code authorize_certificate(const struct amqp_link *link, struct 
     struct auth *auth = link->connection->server->context.auth;
     struct auth_grant grant;
     enum hub_code code = auth_read_certificate(auth, stream_peer_certificate(stream),
-        stream_peer_chain_is_trusted(stream), link->device_id, clock_machine_now(), &grant, error);
+        stream_peer_chain_is_trusted(stream), link->device_id,
+        amqp_connection_token_now(link->connection), &grant, error);
     return code == HUB_OK ? auth_authorize_device(auth, &grant, link->device_id, error) : code;
 }
 
@@ -212,6 +214,24 @@ static enum hub_code admit(
     return code == HUB_OK && link->kind->open ? link->kind->open(link, error) : code;
 }
 
+/* False: it was refused, or the connection has ended, or this is done again later. */
+static bool faults_pass(struct amqp_connection *connection, pn_link_t *wire,
+    const struct amqp_link_kind *kind, const struct address *address)
+{
+    const struct amqp_held work = {.kind = HELD_ATTACH, .wire = wire};
+    struct fault fault;
+    if (kind->right == LINK_FOR_ALL) {
+        return true;
+    }
+    char *name = address->device.raw[0] ? name_of(connection, address) : NULL;
+    bool passes = amqp_fault_passes(connection, FAULT_ATTACH, name, &work, &fault);
+    free(name);
+    if (fault.action == FAULT_ERROR) {
+        refuse(wire, &fault.error, NULL);
+    }
+    return passes && fault.action != FAULT_ERROR;
+}
+
 void amqp_link_attach(struct amqp_connection *connection, pn_link_t *wire)
 {
     struct address address;
@@ -220,6 +240,9 @@ void amqp_link_attach(struct amqp_connection *connection, pn_link_t *wire)
     enum hub_code code = find_kind(wire, &address, &kind, &error);
     if (code != HUB_OK) {
         refuse(wire, &error, code == HUB_INVALID_OPERATION ? "amqp:not-implemented" : NULL);
+        return;
+    }
+    if (!faults_pass(connection, wire, kind, &address)) {
         return;
     }
     struct amqp_link *link = memory_allocate(sizeof(*link));
@@ -246,6 +269,7 @@ void amqp_link_release(struct amqp_link *link)
         link->kind->close(link);
     }
     database_forget(amqp_database(connection), link);
+    amqp_fault_let_go(connection, link);
     replies_free(&link->waiting);
     DL_DELETE(connection->links, link);
     pn_link_set_context(link->wire, NULL);
@@ -368,11 +392,12 @@ static void read_whole(struct amqp_link *link, pn_delivery_t *delivery, size_t s
 }
 
 /* Reads what is complete, in order. Links that end on the way are gone. */
-static void receive(pn_link_t *wire)
+void amqp_link_receive(struct amqp_connection *connection, pn_link_t *wire)
 {
     for (pn_delivery_t *delivery; (delivery = pn_link_current(wire));) {
         struct amqp_link *link = pn_link_get_context(wire);
-        if (!link) {
+        if (!link || connection->state != CONNECTION_SERVING ||
+            amqp_connection_is_held(connection)) {
             return;
         }
         size_t size = pn_delivery_pending(delivery);
@@ -410,7 +435,7 @@ void amqp_link_delivery(struct amqp_connection *connection, pn_delivery_t *deliv
     struct amqp_link *link = pn_link_get_context(wire);
     if (peer_sends(wire)) {
         if (link) {
-            receive(wire);
+            amqp_link_receive(connection, wire);
         } else {
             drop_stray(connection, wire);
         }

@@ -40,6 +40,9 @@ struct amqp_link_kind {
     void (*flow)(struct amqp_link *link);
     /* The peer said something about a delivery it got. */
     void (*settle)(struct amqp_link *link, pn_delivery_t *delivery);
+    /* Of those whose answers wait for a commit; `failure` NULL: it is committed. */
+    void (*answer)(
+        struct amqp_link *link, pn_delivery_t *delivery, const struct hub_error *failure);
     /* The link is going: forget what was begun. */
     void (*close)(struct amqp_link *link);
 };
@@ -53,6 +56,9 @@ struct amqp_link {
     struct consumer *consumer; /* of receivers of messages */
     struct reply *waiting; /* replies that wait for their commit */
     uint32_t unanswered; /* deliveries read and not yet answered */
+    struct delayed *delayed; /* messages that are given later than they could be, in order */
+    uint32_t delayed_count;
+    struct loop_timer *delayed_timer;
     int drain_steps; /* commits until the credit of a draining receiver is dropped */
     struct amqp_link *prev, *next;
 };
@@ -63,6 +69,8 @@ void amqp_link_attach(struct amqp_connection *connection, pn_link_t *wire);
 void amqp_link_detached(struct amqp_connection *connection, pn_link_t *wire);
 void amqp_link_delivery(struct amqp_connection *connection, pn_delivery_t *delivery);
 void amqp_link_flow(pn_link_t *wire);
+/* Reads what has come in on it. */
+void amqp_link_receive(struct amqp_connection *connection, pn_link_t *wire);
 
 /* The session is over, with all its links. */
 void amqp_links_end_session(struct amqp_connection *connection, pn_session_t *session);

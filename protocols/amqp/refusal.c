@@ -107,6 +107,7 @@ void refusal_write(pn_condition_t *condition, const struct hub_error *error, con
     iso8601_format_instant(now, 7, timestamp);
     refusal_describe(error, tracking_id, timestamp, description);
 
+    hub_count_refusal(error->code);
     pn_condition_clear(condition);
     pn_condition_set_name(condition, name ? name : refusal_condition(error->code));
     pn_condition_set_description(condition, description);

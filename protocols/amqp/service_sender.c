@@ -5,6 +5,7 @@
  *
  * Source: learn.microsoft.com, "Send cloud-to-device messages from an IoT hub".
  */
+#include "protocols/amqp/fault.h"
 #include "protocols/amqp/link.h"
 #include "protocols/amqp/message_codec.h"
 
@@ -34,19 +35,24 @@ static enum hub_code route(const struct amqp_link *link, const struct message *m
     return HUB_OK;
 }
 
-static enum hub_code send_to(const struct amqp_link *link, const struct address *address,
+static const char *addressee(const struct amqp_link *link, const struct address *address)
+{
+    struct hub *hub = link->connection->server->context.hub;
+    const struct identity *identity = address_find_device(hub_identities(hub), &address->device);
+    return identity ? identity->is.device_id : address->device.raw;
+}
+
+static enum hub_code send_to(const struct amqp_link *link, const char *device_id,
     struct message *message, struct hub_error *error)
 {
     struct hub *hub = link->connection->server->context.hub;
     struct actor actor = connection_actor(link->connection->session);
-    const struct identity *identity = address_find_device(hub_identities(hub), &address->device);
-    return mailbox_send(hub_mailboxes(hub), identity ? identity->is.device_id : address->device.raw,
-        message, &actor, hub_now(hub), NULL, error);
+    return mailbox_send(hub_mailboxes(hub), device_id, message, &actor, hub_now(hub), NULL, error);
 }
 
-static void committed(void *owner, void *item, const struct hub_error *failure)
+static void answer(struct amqp_link *link, pn_delivery_t *delivery, const struct hub_error *failure)
 {
-    amqp_link_answer(owner, item, failure, NULL);
+    amqp_link_answer(link, delivery, failure, NULL);
 }
 
 static void receive(
@@ -55,19 +61,28 @@ static void receive(
     struct message *message;
     struct address address;
     struct hub_error error;
+    struct fault fault = {.action = FAULT_NONE};
+    const struct amqp_held work = {HELD_RECEIVE, NULL, link, delivery, bytes, length};
     const char *condition = NULL;
     enum hub_code code = amqp_message_decode(bytes, length, &message, &error);
     if (code == HUB_OK) {
         code = route(link, message, &address, &error);
         if (code != HUB_OK) {
             condition = UNROUTABLE;
+        } else if (!amqp_fault_passes(
+                       link->connection, FAULT_SEND, addressee(link, &address), &work, &fault)) {
+            message_release(message);
+            return;
+        } else if (fault.action == FAULT_ERROR) {
+            code = fault.error.code;
+            error = fault.error;
         } else {
-            code = send_to(link, &address, message, &error);
+            code = send_to(link, addressee(link, &address), message, &error);
         }
         message_release(message);
     }
     if (code == HUB_OK) {
-        database_await(amqp_database(link->connection), committed, link, delivery);
+        amqp_fault_await(link, delivery, &fault);
     } else {
         amqp_link_answer(link, delivery, &error, condition);
     }
@@ -79,4 +94,5 @@ const struct amqp_link_kind service_sender_kind = {
     .path = "/messages/devicebound",
     .message_max = AMQP_MESSAGE_MAX,
     .receive = receive,
+    .answer = answer,
 };

@@ -4,7 +4,7 @@
  *
  * Source: learn.microsoft.com, "Send device-to-cloud messages".
  */
-#include "protocols/amqp/link.h"
+#include "protocols/amqp/fault.h"
 #include "protocols/amqp/message_codec.h"
 
 static void take(void *context, struct telemetry_event *event)
@@ -15,17 +15,24 @@ static void take(void *context, struct telemetry_event *event)
     telemetry_take(hub_telemetry(hub), event, link->device_id, &actor, NULL, hub_now(hub));
 }
 
-static void committed(void *owner, void *item, const struct hub_error *failure)
+static void answer(struct amqp_link *link, pn_delivery_t *delivery, const struct hub_error *failure)
 {
-    amqp_link_answer(owner, item, failure, NULL);
+    amqp_link_answer(link, delivery, failure, NULL);
 }
 
 static void receive(
     struct amqp_link *link, pn_delivery_t *delivery, const uint8_t *bytes, size_t length)
 {
+    const struct amqp_held work = {HELD_RECEIVE, NULL, link, delivery, bytes, length};
+    struct fault fault;
     struct hub_error error;
-    if (amqp_events_decode(bytes, length, take, link, &error) == HUB_OK) {
-        database_await(amqp_database(link->connection), committed, link, delivery);
+    if (!amqp_fault_passes(link->connection, FAULT_SEND, link->device_id, &work, &fault)) {
+        return;
+    }
+    error = fault.error;
+    if (fault.action != FAULT_ERROR &&
+        amqp_events_decode(bytes, length, take, link, &error) == HUB_OK) {
+        amqp_fault_await(link, delivery, &fault);
     } else {
         amqp_link_answer(link, delivery, &error, NULL);
     }
@@ -36,4 +43,5 @@ const struct amqp_link_kind telemetry_kind = {
     .right = LINK_FOR_DEVICES,
     .message_max = AMQP_MESSAGE_MAX,
     .receive = receive,
+    .answer = answer,
 };

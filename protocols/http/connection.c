@@ -38,6 +38,7 @@ struct http_connection {
     bool is_open_inside; /* libmicrohttpd has its half */
     struct loop_timer *farewell;
     void *client;
+    struct http_feed *feed;
     struct http_connection *previous, *next;
 };
 
@@ -192,10 +193,18 @@ static void stream_writable(void *owner)
     pump_out(owner);
 }
 
+static void end_feed(struct http_connection *connection)
+{
+    if (connection->feed) {
+        http_feed_end(connection->feed);
+    }
+}
+
 static void stream_ended(void *owner)
 {
     struct http_connection *connection = owner;
     connection->peer_ended = true;
+    end_feed(connection);
     pump_in(connection);
 }
 
@@ -327,18 +336,34 @@ void http_connection_closed_inside(struct http_connection *connection)
     free_if_gone(connection);
 }
 
+void http_connection_set_feed(struct http_connection *connection, struct http_feed *feed)
+{
+    connection->feed = feed;
+}
+
 void http_connection_set_client(struct http_connection *connection, void *client)
 {
     connection->client = client;
 }
 
-void *http_connection_get_client(const struct http_connection *connection)
+void *http_connection_owner(const struct http_connection *connection)
+{
+    return connection->pump->owner;
+}
+
+void *http_connection_client(const struct http_connection *connection)
 {
     return connection->client;
 }
 
+void http_connection_cut(struct http_connection *connection, bool reset)
+{
+    finish(connection, reset);
+}
+
 void http_connection_end(struct http_connection *connection, bool reset)
 {
+    end_feed(connection);
     if (reset) {
         finish(connection, true);
     } else {

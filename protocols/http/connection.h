@@ -31,6 +31,7 @@ void pump_free(struct pump *pump);
 /* http_connection_end for each, without a reset. */
 void pump_end_all(struct pump *pump);
 size_t pump_count(const struct pump *pump);
+void *http_connection_owner(const struct http_connection *connection); /* of its pump */
 
 /* Takes the stream in any case; `*other` is the half for libmicrohttpd, the caller's. NULL: no
  * socketpair. The connection lives until both sides are gone. */
@@ -42,7 +43,12 @@ void http_connection_start(struct http_connection *connection);
 /* libmicrohttpd has closed its half: what it wrote is still brought out, for a while. */
 void http_connection_closed_inside(struct http_connection *connection);
 
+/* Ends it at once on both sides, with a reset or in order. */
+void http_connection_cut(struct http_connection *connection, bool reset);
+
+/* What is answered on it now and ends with its peer; NULL: nothing of the kind. */
+void http_connection_set_feed(struct http_connection *connection, struct http_feed *feed);
+
 void http_connection_set_client(struct http_connection *connection, void *client);
-void *http_connection_get_client(const struct http_connection *connection);
 
 #endif

@@ -79,6 +79,9 @@ size_t http_server_count(const struct http_server *server); /* of connections */
 
 /* Ends the connection: at once with a TCP reset, or after the answer to the current request. */
 void http_connection_end(struct http_connection *connection, bool reset);
+/* The context of its server, and what `connected` returned. */
+void *http_connection_context(const struct http_connection *connection);
+void *http_connection_client(const struct http_connection *connection);
 const struct stream *http_connection_stream(const struct http_connection *connection);
 
 /* ---- requests; all results are borrowed until the answer ---- */
@@ -118,6 +121,17 @@ void *http_request_client(const struct http_request *request);
 /* For the peer's address and certificate; NULL: the client is gone. */
 const struct stream *http_request_stream(const struct http_request *request);
 
+/* What its handler wants to remember of it, 0 at first. */
+void http_request_set_mark(struct http_request *request, unsigned mark);
+unsigned http_request_mark(const struct http_request *request);
+
+/* Instead of an answer now: hands the request to `admit` and its handler once more. */
+void http_request_repeat(struct http_request *request);
+
+/* Instead of an answer: ends the connection, with a TCP reset or in order. Once per request, as
+ * http_answer. */
+void http_request_abort(struct http_request *request, bool reset);
+
 /* ---- responses ---- */
 
 /* Copies `body`; `type` NULL: no Content-Type. Returns owned. A 204 has neither. */
@@ -131,6 +145,27 @@ void http_response_header_text(struct http_response *response, struct text name,
 int http_response_status(const struct http_response *response);
 void http_response_free(
     struct http_response *response); /* of one that is not given; NULL is nothing */
+
+/* ---- feeds: answers whose body comes bit by bit, without an end of its own ---- */
+
+struct http_feed;
+
+struct http_feed_events {
+    /* The client takes up to `size` bytes: returns how many it got. 0: none now, http_feed_wake
+     * says when there are. */
+    size_t (*read)(void *context, char *out, size_t size);
+    /* The answer is over: the client is gone, or the feed was ended. The feed is gone too. */
+    void (*gone)(void *context);
+};
+
+/* An answer to that request, to be given by http_answer. `*feed` is borrowed until `gone`, which
+ * comes also when the answer was never sent. Returns owned. */
+struct http_response *http_response_feed(struct http_request *request, const char *type,
+    const struct http_feed_events *events, void *context, struct http_feed **feed);
+
+void http_feed_wake(struct http_feed *feed);
+/* Ends the body in good order, after what was read. */
+void http_feed_end(struct http_feed *feed);
 
 /* Takes the response. Once per request; the request is not to be used afterwards. */
 void http_answer(struct http_request *request, struct http_response *response);

@@ -121,6 +121,16 @@ void request_append_body(struct http_request *request, const char *bytes, size_t
     }
 }
 
+void http_request_set_mark(struct http_request *request, unsigned mark)
+{
+    request->mark = mark;
+}
+
+unsigned http_request_mark(const struct http_request *request)
+{
+    return request->mark;
+}
+
 struct text http_request_body(const struct http_request *request)
 {
     return request->body ? (struct text){request->body, request->body_length} : TEXT("");
@@ -223,7 +233,7 @@ void http_request_each_header(const struct http_request *request,
 
 void *http_request_client(const struct http_request *request)
 {
-    return http_connection_get_client(request->connection);
+    return http_connection_client(request->connection);
 }
 
 const struct stream *http_request_stream(const struct http_request *request)

@@ -37,6 +37,7 @@ struct http_request {
     size_t body_length, body_room;
     size_t body_dropped; /* bytes beyond the bound */
     struct http_response *answer;
+    unsigned mark; /* its handler's */
 };
 
 /* Copies the target. Returns owned. */
@@ -52,8 +53,11 @@ void request_append_body(struct http_request *request, const char *bytes, size_t
 /* Why no handler gets it; HUB_OK: one does. */
 enum hub_code request_check(const struct http_request *request, struct hub_error *error);
 
-/* Implemented by server.c: the answer is there. */
-void server_answer(struct http_request *request);
+/* Implemented by server.c: libmicrohttpd has something to do. */
+void server_run_soon(struct http_server *server);
+
+/* Implemented by response.c: takes libmicrohttpd's. Returns owned. */
+struct http_response *response_wrap(int status, const char *type, struct MHD_Response *mhd);
 
 /* Implemented by response.c: queues it with libmicrohttpd and frees it. */
 enum MHD_Result response_send(struct http_response *response, struct MHD_Connection *mhd);

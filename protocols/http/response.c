@@ -13,22 +13,28 @@ struct http_response {
     struct MHD_Response *mhd;
 };
 
-struct http_response *http_response_create(int status, const char *type, struct text body)
+struct http_response *response_wrap(int status, const char *type, struct MHD_Response *mhd)
 {
     struct http_response *response = memory_allocate(sizeof *response);
-    response->status = status;
-    response->mhd = MHD_create_response_from_buffer(
-        body.length, (void *)(uintptr_t)(body.bytes ? body.bytes : ""), MHD_RESPMEM_MUST_COPY);
-    if (!response->mhd) {
+    if (!mhd) {
         abort(); /* out of memory */
     }
+    *response = (struct http_response){status, mhd};
+    if (type) {
+        http_response_header(response, "Content-Type", type);
+    }
+    return response;
+}
+
+struct http_response *http_response_create(int status, const char *type, struct text body)
+{
+    struct MHD_Response *mhd = MHD_create_response_from_buffer(
+        body.length, (void *)(uintptr_t)(body.bytes ? body.bytes : ""), MHD_RESPMEM_MUST_COPY);
+    struct http_response *response = response_wrap(status, type, mhd);
     if (status == MHD_HTTP_NO_CONTENT) {
         /* RFC 9110, 8.6 has none here; the service sends it, and its clients are used to it. */
         MHD_set_response_options(response->mhd, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH, MHD_RO_END);
         http_response_header(response, "Content-Length", "0");
-    }
-    if (type) {
-        http_response_header(response, "Content-Type", type);
     }
     return response;
 }

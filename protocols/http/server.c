@@ -67,6 +67,11 @@ static void run_soon(void *context)
     }
 }
 
+void server_run_soon(struct http_server *server)
+{
+    run_soon(server);
+}
+
 /* ---- requests ---- */
 
 static void *target_known(void *context, const char *target, struct MHD_Connection *mhd)
@@ -89,15 +94,26 @@ static void request_over(
     *item = NULL;
 }
 
-static void hand_on(struct http_server *server, struct http_request *request)
+/* The stage says already whether an answer has to resume it. */
+static void give_to_handler(struct http_server *server, struct http_request *request)
 {
     struct hub_error error;
-    request->stage = REQUEST_HANDED;
     if (request_check(request, &error) != HUB_OK) {
         server->options.refuse(server->options.context, request, &error);
     } else if (!server->options.admit || server->options.admit(server->options.context, request)) {
         request->route->handler(server->options.context, request);
     }
+}
+
+static void hand_on(struct http_server *server, struct http_request *request)
+{
+    request->stage = REQUEST_HANDED;
+    give_to_handler(server, request);
+}
+
+void http_request_repeat(struct http_request *request)
+{
+    give_to_handler(request->server, request);
 }
 
 static enum MHD_Result send_answer(struct http_request *request)
@@ -169,6 +185,12 @@ void http_answer(struct http_request *request, struct http_response *response)
     }
 }
 
+void http_request_abort(struct http_request *request, bool reset)
+{
+    http_connection_cut(request->connection, reset);
+    http_answer(request, http_response_create(MHD_HTTP_SERVICE_UNAVAILABLE, NULL, TEXT_ABSENT));
+}
+
 /* ---- connections ---- */
 
 static void connection_changed(void *context, struct MHD_Connection *mhd, void **item,
@@ -188,8 +210,7 @@ static void connection_gone(void *owner, struct http_connection *connection)
 {
     struct http_server *server = owner;
     if (server->options.disconnected) {
-        server->options.disconnected(
-            server->options.context, http_connection_get_client(connection));
+        server->options.disconnected(server->options.context, http_connection_client(connection));
     }
 }
 
@@ -237,6 +258,12 @@ void http_server_adopt(struct http_server *server, struct stream *stream)
 void http_server_end_all(struct http_server *server)
 {
     pump_end_all(server->pump);
+}
+
+void *http_connection_context(const struct http_connection *connection)
+{
+    const struct http_server *server = http_connection_owner(connection);
+    return server->options.context;
 }
 
 size_t http_server_count(const struct http_server *server)

@@ -1,6 +1,7 @@
 #include "protocols/https/access.h"
 
 #include "protocols/http/uri.h"
+#include "protocols/https/fault.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -33,7 +34,7 @@ bool access_admit(void *context, struct http_request *request)
                !is_known_version(version)) {
         hub_refuse(&error, HUB_INVALID_PROTOCOL_VERSION, NULL);
     } else {
-        return true;
+        return https_fault_passes(server, request, FAULT_CONNECT, NULL);
     }
     answer_refusal(server, request, &error);
     return false;
@@ -87,6 +88,11 @@ static void write_path(const struct http_request *request, char out[static HTTP_
     out[used] = '\0';
 }
 
+static struct instant token_now(const struct https_server *server)
+{
+    return clock_token_now(hub_clock(server->context.hub));
+}
+
 static enum hub_code read_service(struct https_server *server, const struct http_request *request,
     enum permission permission, struct auth_grant *grant, struct hub_error *error)
 {
@@ -98,7 +104,7 @@ static enum hub_code read_service(struct https_server *server, const struct http
     }
     write_path(request, path);
     enum hub_code code = auth_read_token(
-        server->context.auth, text_of(token), NULL, clock_machine_now(), grant, error);
+        server->context.auth, text_of(token), NULL, token_now(server), grant, error);
     return code == HUB_OK ? auth_authorize_service(grant, permission, path, error) : code;
 }
 
@@ -115,6 +121,9 @@ bool access_service(
 {
     struct auth_grant grant;
     struct hub_error error;
+    if (!https_fault_passes(server, request, FAULT_AUTHENTICATE, NULL)) {
+        return false;
+    }
     if (read_service(server, request, permission, &grant, &error) != HUB_OK) {
         hide_device(&error);
         return refuse(server, request, &error, NULL);
@@ -144,10 +153,10 @@ static enum hub_code read_device(struct https_server *server, const struct http_
     struct x509_st *certificate = stream ? stream_peer_certificate(stream) : NULL;
     if (certificate && certificate_counts(server, token, device_id)) {
         code = auth_read_certificate(server->context.auth, certificate,
-            stream_peer_chain_is_trusted(stream), device_id, clock_machine_now(), &grant, error);
+            stream_peer_chain_is_trusted(stream), device_id, token_now(server), &grant, error);
     } else if (token) {
         code = auth_read_token(
-            server->context.auth, text_of(token), device_id, clock_machine_now(), &grant, error);
+            server->context.auth, text_of(token), device_id, token_now(server), &grant, error);
     } else {
         return hub_refuse(error, HUB_IOT_HUB_UNAUTHORIZED_ACCESS,
             "There is neither an Authorization header nor a client certificate.");
@@ -160,6 +169,9 @@ bool access_device(struct https_server *server, struct http_request *request)
 {
     struct hub_error error;
     const char *device_id = http_request_parameter(request, 0);
+    if (!https_fault_passes(server, request, FAULT_AUTHENTICATE, device_id)) {
+        return false;
+    }
     if (read_device(server, request, device_id, &error) != HUB_OK) {
         return refuse(server, request, &error, device_id);
     }

@@ -1,6 +1,7 @@
 #include "protocols/https/answer.h"
 
 #include "protocols/http/uri.h"
+#include "protocols/https/fault.h"
 #include "store/iso8601.h"
 #include "store/lock_token.h"
 #include "store/log.h"
@@ -81,6 +82,8 @@ static void group_ended(void *owner, void *item, const struct hub_error *failure
     if (failure) {
         http_response_free(waiting->response);
         answer_refusal(owner, waiting->request, failure);
+    } else if (https_fault_takes_answer(waiting->request)) {
+        http_response_free(waiting->response);
     } else {
         struct request_id id = make_request_id();
         give(waiting->request, waiting->response, &id);
@@ -183,6 +186,7 @@ void answer_refusal(
     if (status == 401) {
         hub_refuse(&told, told.code, "Unauthorized");
     }
+    hub_count_refusal(told.code);
     format_tracking_id(&id, now, tracking_id, sizeof tracking_id);
     json_t *body = is_nested(request, told.code) ? layout_nested(&told, tracking_id, now)
                                                  : layout_flat(&told, tracking_id);

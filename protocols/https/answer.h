@@ -14,6 +14,7 @@ struct https_server {
     struct protocol_context context;
     struct https_options options;
     struct http_server *http;
+    struct held_request *held; /* by fault.c */
 };
 
 /* Gives the response when the open group is committed; a refusal if it fails. Takes the response.

@@ -5,6 +5,7 @@
  * Notification.
  */
 #include "protocols/https/access.h"
+#include "protocols/https/fault.h"
 #include "protocols/https/handlers.h"
 #include "protocols/https/message_codec.h"
 
@@ -42,16 +43,27 @@ void device_receive(void *context, struct http_request *request)
     if (!access_device(server, request)) {
         return;
     }
+    const char *device_id = http_request_parameter(request, 0);
+    struct queue *queue = mailbox_of(hub_mailboxes(hub), device_id);
+    hub_now(hub);
+    if (queue && queue_has_ready(queue) &&
+        !https_fault_passes(server, request, FAULT_DELIVER, device_id)) {
+        return;
+    }
     struct actor actor = access_actor(request);
     bool is_wished = server->options.honour_lock_time && read_lock_time(request, &lock);
-    if (mailbox_receive(hub_mailboxes(hub), http_request_parameter(request, 0),
-            is_wished ? &lock : NULL, &actor, hub_now(hub), &delivery, &error) != HUB_OK) {
+    if (mailbox_receive(hub_mailboxes(hub), device_id, is_wished ? &lock : NULL, &actor,
+            hub_now(hub), &delivery, &error) != HUB_OK) {
         answer_refusal(server, request, &error);
     } else if (!delivery.message) {
         answer_committed_empty(server, request);
     } else {
         answer_committed(server, request, message_write(&delivery));
         message_release(delivery.message);
+        if (https_fault_duplicates(request)) {
+            /* In the same group: the next to ask gets it again. */
+            queue_settle(queue, &delivery.lock_token, SETTLE_RELEASE, &actor, hub_now(hub), NULL);
+        }
     }
 }
 
@@ -63,12 +75,20 @@ static void settle(
     struct lock_token token;
     struct hub_error error;
     enum hub_code code;
+    const char *device_id = http_request_parameter(request, 0);
+    if (!https_fault_passes(server, request, FAULT_SETTLE, device_id)) {
+        return;
+    }
     struct actor actor = access_actor(request);
     if (!lock_token_parse(text_of(http_request_parameter(request, 1)), &token)) {
         code = hub_refuse(&error, HUB_DEVICE_MESSAGE_LOCK_LOST, NULL);
     } else {
-        code = mailbox_settle(hub_mailboxes(hub), http_request_parameter(request, 0), &token,
-            settlement, &actor, hub_now(hub), &error);
+        if (https_fault_expires_lock(request)) {
+            mailbox_settle(hub_mailboxes(hub), device_id, &token, SETTLE_RELEASE, &actor,
+                hub_now(hub), &error);
+        }
+        code = mailbox_settle(
+            hub_mailboxes(hub), device_id, &token, settlement, &actor, hub_now(hub), &error);
     }
     if (code == HUB_OK) {
         answer_committed_empty(server, request);

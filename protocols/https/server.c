@@ -2,6 +2,7 @@
  * The routes of IoT Hub's REST, and the connections they are asked on.
  */
 #include "protocols/https/access.h"
+#include "protocols/https/fault.h"
 #include "protocols/https/handlers.h"
 #include "store/log.h"
 #include "store/memory.h"
@@ -82,6 +83,9 @@ static void refuse(void *context, struct http_request *request, const struct hub
 
 static void session_ended(void *owner, enum session_end end)
 {
+    struct connection *connection = http_connection_client(owner);
+    struct https_server *server = http_connection_context(owner);
+    https_faults_release(server, connection);
     http_connection_end(owner, end == END_RESET);
 }
 
@@ -130,6 +134,7 @@ void https_server_accept(struct https_server *server, struct stream *stream)
 void https_server_free(struct https_server *server)
 {
     if (server) {
+        https_faults_release(server, NULL);
         http_server_free(server->http);
         free(server);
     }

@@ -7,6 +7,7 @@
  */
 #include "protocols/address/address.h"
 #include "protocols/https/access.h"
+#include "protocols/https/fault.h"
 #include "protocols/https/handlers.h"
 #include "protocols/https/message_codec.h"
 
@@ -21,8 +22,8 @@ static enum hub_code send_to(struct https_server *server, const struct http_requ
 }
 
 /* The device that the message's own address names. */
-static enum hub_code send_to_addressee(struct https_server *server,
-    const struct http_request *request, struct message *message, struct hub_error *error)
+static enum hub_code find_addressee(const struct https_server *server,
+    const struct message *message, const char **device_id, struct hub_error *error)
 {
     struct text to = message_get(message, MESSAGE_TO);
     struct address address = address_parse(to);
@@ -35,7 +36,8 @@ static enum hub_code send_to_addressee(struct https_server *server,
     if (!identity) {
         return hub_refuse(error, HUB_DEVICE_NOT_FOUND, "%s", address.device.decoded);
     }
-    return send_to(server, request, identity->is.device_id, message, error);
+    *device_id = identity->is.device_id;
+    return HUB_OK;
 }
 
 static void send(struct https_server *server, struct http_request *request, const char *device_id)
@@ -46,9 +48,15 @@ static void send(struct https_server *server, struct http_request *request, cons
     }
     struct message *message = message_read(request, &error);
     enum hub_code code = message ? HUB_OK : error.code;
+    if (code == HUB_OK && !device_id) {
+        code = find_addressee(server, message, &device_id, &error);
+    }
+    if (code == HUB_OK && !https_fault_passes(server, request, FAULT_SEND, device_id)) {
+        message_release(message);
+        return;
+    }
     if (code == HUB_OK) {
-        code = device_id ? send_to(server, request, device_id, message, &error)
-                         : send_to_addressee(server, request, message, &error);
+        code = send_to(server, request, device_id, message, &error);
     }
     message_release(message);
     if (code == HUB_OK) {
@@ -80,9 +88,16 @@ void feedback_receive(void *context, struct http_request *request)
     }
     struct actor actor = access_actor(request);
     struct instant now = hub_now(hub);
-    if (queue_lock_next(feedback_queue(hub_feedback(hub)), NULL, &actor, now, &delivery)) {
+    struct queue *queue = feedback_queue(hub_feedback(hub));
+    if (queue_has_ready(queue) && !https_fault_passes(server, request, FAULT_FEEDBACK, NULL)) {
+        return;
+    }
+    if (queue_lock_next(queue, NULL, &actor, now, &delivery)) {
         answer_committed(server, request, message_write_feedback(&delivery));
         message_release(delivery.message);
+        if (https_fault_duplicates(request)) {
+            queue_settle(queue, &delivery.lock_token, SETTLE_RELEASE, &actor, now, NULL);
+        }
     } else {
         answer_committed_empty(server, request);
     }
@@ -98,12 +113,18 @@ static void settle(void *context, struct http_request *request, enum queue_settl
     if (!access_service(server, request, PERMISSION_SERVICE_CONNECT)) {
         return;
     }
+    if (!https_fault_passes(server, request, FAULT_SETTLE, NULL)) {
+        return;
+    }
+    struct queue *queue = feedback_queue(hub_feedback(hub));
     struct actor actor = access_actor(request);
     if (!lock_token_parse(text_of(http_request_parameter(request, 0)), &token)) {
         code = hub_refuse(&error, HUB_DEVICE_MESSAGE_LOCK_LOST, NULL);
     } else {
-        code = queue_settle(
-            feedback_queue(hub_feedback(hub)), &token, settlement, &actor, hub_now(hub), &error);
+        if (https_fault_expires_lock(request)) {
+            queue_settle(queue, &token, SETTLE_RELEASE, &actor, hub_now(hub), &error);
+        }
+        code = queue_settle(queue, &token, settlement, &actor, hub_now(hub), &error);
     }
     if (code == HUB_OK) {
         answer_committed_empty(server, request);

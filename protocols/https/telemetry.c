@@ -5,6 +5,7 @@
  * the one of Azure/azure-iot-sdk-node (device/transport/http).
  */
 #include "protocols/https/access.h"
+#include "protocols/https/fault.h"
 #include "protocols/https/handlers.h"
 #include "protocols/https/message_codec.h"
 #include "store/memory.h"
@@ -127,7 +128,8 @@ void telemetry_send(void *context, struct http_request *request)
 {
     struct https_server *server = context;
     struct hub_error error;
-    if (!access_device(server, request)) {
+    if (!access_device(server, request) ||
+        !https_fault_passes(server, request, FAULT_SEND, http_request_parameter(request, 0))) {
         return;
     }
     if (!is_batch(request)) {

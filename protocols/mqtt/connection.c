@@ -46,6 +46,11 @@ struct hub *mqtt_connection_hub(const struct mqtt_connection *connection)
     return connection->server->context->hub;
 }
 
+struct instant mqtt_connection_token_now(const struct mqtt_connection *connection)
+{
+    return clock_token_now(hub_clock(mqtt_connection_hub(connection)));
+}
+
 struct queue *mqtt_connection_queue(const struct mqtt_connection *connection)
 {
     return queue_find(hub_queues(mqtt_connection_hub(connection)), connection->device);
@@ -92,7 +97,9 @@ static void said(void *owner, void *item, const struct hub_error *failure)
     if (failure) {
         mqtt_connection_end(connection, MQTT_END_CLOSE, failure->sentence);
     } else {
-        mqtt_connection_write(connection, reply->bytes, reply->length);
+        if (reply->length > 0) {
+            mqtt_connection_write(connection, reply->bytes, reply->length);
+        }
         if (reply->then) {
             reply->then(connection);
         }
@@ -106,7 +113,9 @@ void mqtt_connection_say(struct mqtt_connection *connection, const uint8_t *byte
     struct mqtt_reply *reply = memory_allocate(sizeof *reply + length);
     reply->then = then;
     reply->length = length;
-    memcpy(reply->bytes, bytes, length);
+    if (length > 0) {
+        memcpy(reply->bytes, bytes, length);
+    }
     if (connection->first_reply) {
         connection->last_reply->next = reply;
     } else {
@@ -173,9 +182,8 @@ static void end_violation(struct mqtt_connection *connection, const char *clause
     mqtt_connection_end(connection, MQTT_END_CLOSE, reason);
 }
 
-static void handle(struct mqtt_connection *connection, const struct packet *packet)
+void mqtt_connection_handle(struct mqtt_connection *connection, const struct packet *packet)
 {
-    trace(connection, "in", (uint8_t)(packet->type << 4 | packet->flags), packet->length);
     packet_handler *handler = handlers[connection->state][packet->type];
     const char *clause = NULL;
     if (!handler) {
@@ -184,6 +192,13 @@ static void handle(struct mqtt_connection *connection, const struct packet *pack
         end_violation(connection, clause);
     }
     mqtt_connection_rest(connection);
+}
+
+static void handle(struct mqtt_connection *connection, const struct packet *packet)
+{
+    trace(connection, "in", (uint8_t)(packet->type << 4 | packet->flags), packet->length);
+    connection->asked = 0;
+    mqtt_connection_handle(connection, packet);
 }
 
 /* A peer that asks and does not listen. */
@@ -196,7 +211,8 @@ static bool output_is_beyond_bounds(const struct mqtt_connection *connection)
 
 static bool is_reading(const struct mqtt_connection *connection)
 {
-    return connection->state == MQTT_AWAITING_CONNECT || connection->state == MQTT_OPEN;
+    return !connection->is_held &&
+           (connection->state == MQTT_AWAITING_CONNECT || connection->state == MQTT_OPEN);
 }
 
 void mqtt_connection_read(struct mqtt_connection *connection)
@@ -266,6 +282,14 @@ static void ended_by_session(void *owner, enum session_end end)
         owner, end == END_RESET ? MQTT_END_RESET : MQTT_END_CLOSE, session_end_name(end));
 }
 
+static void clock_moved(void *owner)
+{
+    struct mqtt_connection *connection = owner;
+    if (connection->token) {
+        token_check(connection);
+    }
+}
+
 static void silent(void *context)
 {
     struct mqtt_connection *connection = context;
@@ -275,7 +299,7 @@ static void silent(void *context)
 
 void mqtt_connection_rest(struct mqtt_connection *connection)
 {
-    if (connection->state != MQTT_CLOSED) {
+    if (connection->state != MQTT_CLOSED && !connection->is_held) {
         loop_timer_arm(connection->silence, connection->silence_ms);
     }
 }
@@ -291,6 +315,7 @@ void mqtt_connection_start(struct mqtt_server *server, struct stream *stream)
     connection->connection = connection_open(server->context->sessions,
         stream_is_websocket(stream) ? PROTOCOL_MQTT_WS : PROTOCOL_MQTT, stream_peer_address(stream),
         ended_by_session, connection);
+    connection_listen_clock(connection->connection, clock_moved);
     connection->silence = loop_timer_create(server->context->loop, silent, connection);
     connection->silence_ms = CONNECT_WAIT_MS;
     mqtt_connection_rest(connection);
@@ -332,6 +357,7 @@ void mqtt_connection_end(struct mqtt_connection *connection, enum mqtt_end how, 
     }
     mqtt_connection_move(connection, MQTT_CLOSED);
     leave_rooms(connection, reason);
+    mqtt_fault_let_go(connection);
     loop_timer_free(connection->silence);
     loop_timer_free(connection->token);
     if (how == MQTT_END_RESET) {

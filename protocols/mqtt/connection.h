@@ -13,6 +13,7 @@
 #include "protocols/mqtt/packet.h"
 #include "protocols/mqtt/topic.h"
 #include "protocols/mqtt/window.h"
+#include "protocols/session/fault.h"
 
 #include <uthash.h>
 
@@ -42,6 +43,12 @@ struct mqtt_reply {
     uint8_t bytes[];
 };
 
+/* A message that is given to the client later than it could be. */
+struct mqtt_delayed {
+    struct delivery delivery;
+    struct mqtt_delayed *prev, *next;
+};
+
 struct mqtt_connection {
     struct mqtt_server *server;
     enum mqtt_state state;
@@ -51,7 +58,8 @@ struct mqtt_connection {
 
     struct loop_timer *silence; /* no CONNECT, or the keep-alive */
     int64_t silence_ms;
-    struct loop_timer *token; /* its end, with grace; NULL for certificates */
+    struct loop_timer *token; /* looks at its end; NULL for certificates */
+    struct instant token_end; /* with grace */
 
     /* From CONNECT on. */
     char device_id[IDENTITY_NAME_MAX + 1]; /* name of the device or module */
@@ -66,6 +74,15 @@ struct mqtt_connection {
     struct consumer *consumer; /* NULL: no subscription to device-bound messages */
     uint8_t consumer_qos;
     struct window window;
+
+    /* What goes wrong on purpose. */
+    unsigned asked; /* operations that were asked about for the packet in hand */
+    struct packet held; /* waits for its delay, with a body of its own */
+    bool is_held;
+    struct loop_timer *held_timer;
+    struct mqtt_delayed *delayed; /* messages that wait for theirs, in order */
+    size_t delayed_count;
+    struct loop_timer *delayed_timer;
 
     struct mqtt_reply *first_reply, *last_reply;
     size_t reply_bytes;
@@ -100,7 +117,8 @@ void mqtt_connection_end(struct mqtt_connection *connection, enum mqtt_end how, 
 /* Writes now. */
 void mqtt_connection_write(struct mqtt_connection *connection, const uint8_t *bytes, size_t length);
 
-/* Copies the bytes and writes them after the commit; if it fails, ends the connection instead. */
+/* Copies the bytes (there may be none) and writes them after the commit; if it fails, ends the
+ * connection instead. */
 void mqtt_connection_say(struct mqtt_connection *connection, const uint8_t *bytes, size_t length,
     void (*then)(struct mqtt_connection *connection));
 
@@ -112,9 +130,26 @@ void mqtt_connection_read(struct mqtt_connection *connection);
 
 /* Shorthands. */
 struct hub *mqtt_connection_hub(const struct mqtt_connection *connection);
+struct instant mqtt_connection_token_now(const struct mqtt_connection *connection);
 struct queue *mqtt_connection_queue(
     const struct mqtt_connection *connection); /* NULL: device gone */
 uint8_t *server_area(struct mqtt_server *server, size_t size);
+
+/* Handles a packet, which may not be the first time. */
+void mqtt_connection_handle(struct mqtt_connection *connection, const struct packet *packet);
+
+/* ---- fault.c ---- */
+
+/* Asks at a hook point, once for each packet. True: go on with what `fault` says. False: the
+ * connection has ended, or the packet is handled again later. */
+bool mqtt_fault_passes(struct mqtt_connection *connection, enum fault_operation operation,
+    const char *device_id, const struct packet *packet, struct fault *fault);
+
+/* Instead of an answer that is to be lost. False: answer. */
+bool mqtt_fault_takes_answer(struct mqtt_connection *connection, const struct fault *fault);
+
+/* Forgets the packet that is held. */
+void mqtt_fault_let_go(struct mqtt_connection *connection);
 
 /* ---- handlers of packets; false: the connection has to be closed, `*clause` says why ---- */
 
@@ -128,6 +163,11 @@ bool unsubscribe_handle(
     struct mqtt_connection *connection, const struct packet *packet, const char **clause);
 bool delivery_handle_puback(
     struct mqtt_connection *connection, const struct packet *packet, const char **clause);
+
+/* ---- login.c ---- */
+
+/* Ends the connection if its token is over, else looks again when it would be. */
+void token_check(struct mqtt_connection *connection);
 
 /* ---- subscribe.c ---- */
 

@@ -9,11 +9,13 @@
 #include "protocols/mqtt/connection.h"
 
 #include "store/log.h"
+#include "store/memory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 static struct subscriptions *stored(const struct mqtt_connection *connection)
 {
@@ -76,7 +78,7 @@ void delivery_update_credit(struct mqtt_connection *connection)
     if (!connection->consumer) {
         return;
     }
-    size_t locked = window_count_locked(&connection->window);
+    size_t locked = window_count_locked(&connection->window) + connection->delayed_count;
     uint32_t inflight = connection->server->options.inflight;
     bool is_full = stream_output_is_full(connection->stream) || locked >= inflight;
     consumer_set_credit(connection->consumer, is_full ? 0 : inflight - (uint32_t)locked);
@@ -162,16 +164,121 @@ static void send_locked(struct mqtt_connection *connection, const struct deliver
     }
 }
 
-static void deliver(void *owner, struct delivery *delivery)
+static void send(struct mqtt_connection *connection, const struct delivery *delivery)
 {
-    struct mqtt_connection *connection = owner;
     if (connection->consumer_qos == 0) {
         send_settled(connection, delivery);
     } else {
         send_locked(connection, delivery);
     }
-    message_release(delivery->message);
+}
+
+/* ---- what goes wrong on purpose ---- */
+
+static void send_again(struct mqtt_connection *connection, const struct delivery *delivery)
+{
+    const struct window_entry *entry =
+        window_find_sequence(&connection->window, delivery->sequence);
+    struct packet_publish publish = {.qos = connection->consumer_qos, .dup = entry != NULL};
+    publish.packet_id = entry ? entry->packet_id : 0;
+    if (entry || connection->consumer_qos == 0) {
+        write_publish(connection, delivery->message, &publish);
+    }
+}
+
+/* The client never sees it; its lock goes with the connection. */
+static void lose(
+    struct mqtt_connection *connection, const struct delivery *delivery, enum fault_action action)
+{
+    enum hub_code code;
+    if (connection->consumer_qos > 0) {
+        settle(connection, &delivery->lock_token, SETTLE_RELEASE, &code);
+    }
+    mqtt_connection_end(
+        connection, action == FAULT_DROP ? MQTT_END_RESET : MQTT_END_CLOSE, FAULT_REASON);
+}
+
+static void send_delayed(void *context)
+{
+    struct mqtt_connection *connection = context;
+    for (struct mqtt_delayed *delayed; (delayed = connection->delayed);) {
+        DL_DELETE(connection->delayed, delayed);
+        connection->delayed_count--;
+        send(connection, &delayed->delivery);
+        message_release(delayed->delivery.message);
+        free(delayed);
+    }
     delivery_update_credit(connection);
+}
+
+/* Takes a share of the message. */
+static void delay(
+    struct mqtt_connection *connection, const struct delivery *delivery, struct duration by)
+{
+    struct mqtt_delayed *delayed = memory_allocate(sizeof *delayed);
+    delayed->delivery = *delivery;
+    message_share(delivery->message);
+    if (!connection->delayed_timer) {
+        connection->delayed_timer =
+            loop_timer_create(connection->server->context->loop, send_delayed, connection);
+    }
+    if (!connection->delayed) {
+        loop_timer_arm(connection->delayed_timer, by.us / 1000);
+    }
+    DL_APPEND(connection->delayed, delayed);
+    connection->delayed_count++;
+}
+
+static void forget_delayed(struct mqtt_connection *connection)
+{
+    for (struct mqtt_delayed *delayed; (delayed = connection->delayed);) {
+        enum hub_code code;
+        DL_DELETE(connection->delayed, delayed);
+        if (connection->consumer_qos > 0) {
+            settle(connection, &delayed->delivery.lock_token, SETTLE_RELEASE, &code);
+        }
+        message_release(delayed->delivery.message);
+        free(delayed);
+    }
+    connection->delayed_count = 0;
+    loop_timer_free(connection->delayed_timer);
+    connection->delayed_timer = NULL;
+}
+
+static void deliver_with(struct mqtt_connection *connection, const struct delivery *delivery)
+{
+    if (connection->delayed) { /* order is kept */
+        delay(connection, delivery, (struct duration){0});
+        return;
+    }
+    struct fault fault = fault_ask(connection->connection, FAULT_DELIVER, connection->device_id);
+    switch (fault.action) {
+    case FAULT_DELAY:
+        delay(connection, delivery, fault.delay);
+        break;
+    case FAULT_DROP:
+    case FAULT_CLOSE:
+    case FAULT_ERROR:
+        lose(connection, delivery, fault.action);
+        break;
+    case FAULT_DUPLICATE:
+        send(connection, delivery);
+        send_again(connection, delivery);
+        break;
+    default:
+        send(connection, delivery);
+        break;
+    }
+}
+
+static void deliver(void *owner, struct delivery *delivery)
+{
+    struct mqtt_connection *connection = owner;
+    deliver_with(connection, delivery);
+    message_release(delivery->message);
+    if (connection->state != MQTT_CLOSED) {
+        delivery_update_credit(connection);
+    }
 }
 
 /* ---- acknowledging ---- */
@@ -200,12 +307,25 @@ bool delivery_handle_puback(
             {"device", connection->device_id}, {"packet_id", text});
         return true;
     }
+    struct fault fault;
+    if (!mqtt_fault_passes(connection, FAULT_SETTLE, connection->device_id, packet, &fault)) {
+        return true;
+    }
+    if (fault.action == FAULT_ERROR) {
+        *clause = FAULT_REASON;
+        return false;
+    }
     enum hub_code code;
+    if (fault.action == FAULT_EXPIRE_LOCK) {
+        settle(connection, &entry->token, SETTLE_RELEASE, &code);
+    }
     settle(connection, &entry->token, SETTLE_COMPLETE, &code);
     if (code == HUB_OK) {
         forget(connection, entry);
-        database_await(
-            hub_database(mqtt_connection_hub(connection)), acknowledged, connection, NULL);
+        if (!mqtt_fault_takes_answer(connection, &fault)) {
+            database_await(
+                hub_database(mqtt_connection_hub(connection)), acknowledged, connection, NULL);
+        }
     } else {
         reconcile(connection);
     }
@@ -263,6 +383,7 @@ void delivery_follow_subscription(struct mqtt_connection *connection)
 void delivery_end(struct mqtt_connection *connection)
 {
     struct queue *queue = mqtt_connection_queue(connection);
+    forget_delayed(connection);
     for (size_t i = 0; i < connection->window.count; i++) {
         const struct window_entry *entry = &connection->window.entries[i];
         if (holds_lock(queue, entry)) {

@@ -84,7 +84,7 @@ static enum hub_code authenticate(struct mqtt_connection *connection, const stru
     const char *device_id, struct auth_grant *grant, struct hub_error *error)
 {
     struct auth *auth = connection->server->context->auth;
-    struct instant now = clock_machine_now();
+    struct instant now = mqtt_connection_token_now(connection);
     struct x509_st *certificate = stream_peer_certificate(connection->stream);
     enum hub_code code;
     if (connect->password.length > 0) {
@@ -107,7 +107,9 @@ static enum connack_code code_of_failure(
     if (code == HUB_DEVICE_NOT_FOUND && identity && !identity_is_enabled(identity)) {
         return (enum connack_code)connection->server->options.disabled_device_code;
     }
-    bool is_ours = code == HUB_SERVER_ERROR || code == HUB_SERVICE_UNAVAILABLE;
+    int status = hub_code_http_status(code);
+    bool is_ours = status >= 500 || code == HUB_THROTTLING_EXCEPTION ||
+                   code == HUB_IOT_HUB_QUOTA_EXCEEDED || code == HUB_IOT_HUB_SUSPENDED;
     return is_ours ? CONNACK_UNAVAILABLE : CONNACK_NOT_AUTHORIZED;
 }
 
@@ -148,9 +150,26 @@ static void open_session(struct mqtt_connection *connection)
     subscription_reject_older(connection);
 }
 
-static void token_is_over(void *context)
+void token_check(struct mqtt_connection *connection)
 {
-    mqtt_connection_end(context, MQTT_END_CLOSE, "token expired");
+    struct duration left =
+        instant_since(connection->token_end, mqtt_connection_token_now(connection));
+    if (left.us <= 0) {
+        mqtt_connection_end(connection, MQTT_END_CLOSE, "token expired");
+    } else {
+        loop_timer_arm(connection->token, left.us / 1000 + 1);
+    }
+}
+
+/* The machine's clock has run as far as the timer; the hub's may have stood still. */
+static void token_is_due(void *context)
+{
+    struct mqtt_connection *connection = context;
+    if (clock_tokens_follow(hub_clock(mqtt_connection_hub(connection)))) {
+        token_check(connection);
+    } else {
+        mqtt_connection_end(connection, MQTT_END_CLOSE, "token expired");
+    }
 }
 
 static void watch_token(struct mqtt_connection *connection, const struct auth_grant *grant)
@@ -158,11 +177,12 @@ static void watch_token(struct mqtt_connection *connection, const struct auth_gr
     if (instant_is_never(grant->expires)) {
         return;
     }
-    struct instant end = instant_add(grant->expires, connection->server->options.token_grace);
-    int64_t left_ms = instant_since(end, clock_machine_now()).us / 1000;
+    connection->token_end = instant_add(grant->expires, connection->server->options.token_grace);
     connection->token =
-        loop_timer_create(connection->server->context->loop, token_is_over, connection);
-    loop_timer_arm(connection->token, left_ms > 0 ? left_ms : 0);
+        loop_timer_create(connection->server->context->loop, token_is_due, connection);
+    int64_t left_us =
+        instant_since(connection->token_end, mqtt_connection_token_now(connection)).us;
+    loop_timer_arm(connection->token, left_us > 0 ? left_us / 1000 + 1 : 0);
 }
 
 static void attendance_ended(void *owner, enum session_end end)
@@ -243,6 +263,17 @@ bool login_handle(
     struct hub_error error;
     struct auth_grant grant = {0};
     enum hub_code code = identify(connection, &connect, device_id, &error);
+    const char *named = code == HUB_OK ? device_id : NULL;
+    struct fault fault;
+    if (!mqtt_fault_passes(connection, FAULT_CONNECT, named, packet, &fault) ||
+        (fault.action == FAULT_NONE &&
+            !mqtt_fault_passes(connection, FAULT_AUTHENTICATE, named, packet, &fault))) {
+        return true;
+    }
+    if (code == HUB_OK && fault.action == FAULT_ERROR) {
+        code = fault.error.code;
+        error = fault.error;
+    }
     if (code == HUB_OK && connect.has_will && !take_will(connection, &connect, device_id)) {
         *clause = "will topic";
         return false;
@@ -251,6 +282,7 @@ bool login_handle(
         code = authenticate(connection, &connect, device_id, &grant, &error);
     }
     if (code != HUB_OK) {
+        hub_count_refusal(code);
         note_failure(connection, device_id[0] ? device_id : NULL, error.sentence);
         refuse(connection, code_of_failure(connection, device_id, code), "authentication failed");
         return true;

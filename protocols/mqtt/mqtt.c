@@ -39,6 +39,11 @@ void mqtt_server_accept(struct mqtt_server *server, struct stream *stream)
     mqtt_connection_start(server, stream);
 }
 
+void mqtt_server_set_trace(struct mqtt_server *server, bool trace)
+{
+    server->options.trace = trace;
+}
+
 void mqtt_server_free(struct mqtt_server *server)
 {
     if (!server) {

@@ -45,6 +45,9 @@ struct mqtt_server *mqtt_server_create(
 /* Takes the stream: a connection that nothing was read from yet. */
 void mqtt_server_accept(struct mqtt_server *server, struct stream *stream);
 
+/* For the connections there are, and those to come. */
+void mqtt_server_set_trace(struct mqtt_server *server, bool trace);
+
 /* Every connection has to be gone: sessions_end_all before. */
 void mqtt_server_free(struct mqtt_server *server);
 

@@ -106,16 +106,24 @@ static bool refuse(const char **clause, const char *why)
     return false;
 }
 
-static bool take_telemetry(struct mqtt_connection *connection, const struct packet_publish *publish,
-    const struct topic *topic, const char **clause)
+static bool take_telemetry(struct mqtt_connection *connection, const struct packet *packet,
+    const struct packet_publish *publish, const struct topic *topic, const char **clause)
 {
+    struct fault fault;
     struct telemetry_event *event =
         publish_read_event(topic->bag, publish->payload, publish->retain);
     if (!event) {
         return refuse(clause, "property bag");
     }
+    if (!mqtt_fault_passes(connection, FAULT_SEND, connection->device_id, packet, &fault) ||
+        fault.action == FAULT_ERROR) {
+        telemetry_event_free(event);
+        return fault.action != FAULT_ERROR || refuse(clause, FAULT_REASON);
+    }
     publish_take_event(connection, event, publish->retain ? "mqtt-retain" : NULL);
-    acknowledge(connection, publish);
+    if (!mqtt_fault_takes_answer(connection, &fault)) {
+        acknowledge(connection, publish);
+    }
     return true;
 }
 
@@ -132,7 +140,7 @@ bool publish_handle(
     struct topic topic = topic_parse(publish.topic, connection->device_id);
     switch (topic.kind) {
     case TOPIC_TELEMETRY:
-        return take_telemetry(connection, &publish, &topic, clause);
+        return take_telemetry(connection, packet, &publish, &topic, clause);
     case TOPIC_TWIN_GET:
         if (!topic.request_id.bytes) {
             return refuse(clause, "$rid");

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SUBACK_FAILURE 0x80
+
 static enum topic_filter kind_of(
     const struct mqtt_connection *connection, const struct subscription *subscription)
 {
@@ -110,7 +112,7 @@ static bool apply(struct mqtt_connection *connection, struct text filter, uint8_
         snprintf(text, sizeof text, "%.*s", (int)filter.length, filter.bytes);
         LOG(LOG_WARN, "MQTT-FILTER", "a filter that IoT Hub does not know is refused",
             {"device", connection->device_id}, {"filter", text});
-        *code = 0x80;
+        *code = SUBACK_FAILURE;
         *clause = "unknown filter";
         return connection->server->options.unknown_filter == MQTT_UNKNOWN_FILTER_FAILS;
     }
@@ -142,9 +144,14 @@ bool subscribe_handle(
         !count_filters(filters, true, &count, clause)) {
         return false;
     }
+    struct fault fault;
+    if (!mqtt_fault_passes(connection, FAULT_ATTACH, connection->device_id, packet, &fault)) {
+        return true;
+    }
     uint8_t *codes = memory_allocate(count);
-    bool applied = true;
-    for (size_t i = 0; applied && i < count; i++) {
+    bool applied = true, is_refused = fault.action == FAULT_ERROR;
+    memset(codes, SUBACK_FAILURE, count);
+    for (size_t i = 0; applied && !is_refused && i < count; i++) {
         struct text filter;
         uint8_t qos;
         applied = packet_take_filter(&filters, &filter, &qos, clause) &&

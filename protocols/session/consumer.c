@@ -4,6 +4,7 @@
  * waits here.
  */
 #include "protocols/session/sessions.h"
+#include "protocols/session/simulator.h"
 
 #include "store/memory.h"
 
@@ -157,11 +158,11 @@ static void tell_starved(struct queue *queue)
 
 void consumers_ready(void *listener, struct queue *queue)
 {
-    (void)listener;
     offer(queue);
     if (queue_has_ready(queue)) {
         tell_starved(queue);
     }
+    simulators_ready(listener, queue);
 }
 
 void consumers_removed(void *listener, struct queue *queue)
@@ -177,6 +178,9 @@ void consumers_removed(void *listener, struct queue *queue)
             }
             consumer->locking_count = 0;
         }
+    }
+    if (queue_name(queue)) {
+        simulator_remove(sessions, queue_name(queue));
     }
 }
 

@@ -20,6 +20,7 @@ struct sessions *sessions_open(struct hub *hub)
     sessions->hub = hub;
     queues_listen(hub_queues(hub), &queues_listener, sessions);
     hub_listen_devices(hub, device_lost, sessions);
+    hub_listen_time(hub, simulators_time_passed, sessions);
     return sessions;
 }
 
@@ -33,6 +34,9 @@ void sessions_close(struct sessions *sessions)
     }
     queues_listen(hub_queues(sessions->hub), NULL, NULL);
     hub_listen_devices(sessions->hub, NULL, NULL);
+    hub_listen_time(sessions->hub, NULL, NULL);
+    simulators_remove_all(sessions);
+    faults_free(sessions);
     free(sessions);
 }
 
@@ -112,6 +116,11 @@ void connection_close(struct connection *connection, const char *reason)
     free(connection->client_version);
     free(connection->address);
     free(connection);
+}
+
+void connection_listen_clock(struct connection *connection, void (*moved)(void *owner))
+{
+    connection->clock_moved = moved;
 }
 
 uint64_t connection_id(const struct connection *connection)
@@ -195,6 +204,17 @@ void sessions_end_all(struct sessions *sessions, enum session_end end)
     for (uint64_t id = 0; (connection = next_connection(sessions, id)) && connection->id <= last;) {
         id = connection->id;
         connection->ended(connection->owner, end);
+    }
+}
+
+void sessions_tell_clock(struct sessions *sessions)
+{
+    struct connection *connection;
+    for (uint64_t id = 0; (connection = next_connection(sessions, id));) {
+        id = connection->id;
+        if (connection->clock_moved) {
+            connection->clock_moved(connection->owner);
+        }
     }
 }
 

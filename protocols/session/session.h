@@ -53,6 +53,9 @@ struct connection *connection_open(struct sessions *sessions, enum protocol prot
 /* Closes what is left of its attendances and consumers; journals "disconnected". */
 void connection_close(struct connection *connection, const char *reason);
 
+/* `moved`: the hub's clock has jumped, and tokens may follow it. Borrows as connection_open. */
+void connection_listen_clock(struct connection *connection, void (*moved)(void *owner));
+
 uint64_t connection_id(const struct connection *connection);
 struct actor connection_actor(const struct connection *connection);
 
@@ -76,6 +79,9 @@ size_t sessions_count(const struct sessions *sessions);
 /* Asks one, or all, to end. False: no connection of that id. */
 bool sessions_end_connection(struct sessions *sessions, uint64_t id, enum session_end end);
 void sessions_end_all(struct sessions *sessions, enum session_end end);
+
+/* The hub's clock has jumped, or tokens follow another one: tells every connection. */
+void sessions_tell_clock(struct sessions *sessions);
 
 /* ---- attendance: a connection speaks for a device, or for a module under its name ---- */
 

@@ -31,7 +31,9 @@ struct connection {
     enum protocol protocol;
     char *identity, *client_version, *address;
     struct instant since;
+    bool fault_was_asked; /* for its beginning */
     connection_ended *ended;
+    void (*clock_moved)(void *owner); /* NULL: does not mind */
     void *owner;
     struct attendance *attendances;
     struct consumer *consumers;
@@ -44,7 +46,18 @@ struct sessions {
     size_t count;
     uint64_t last_id;
     struct attended_device *attended;
+    struct simulator *simulators; /* by device id */
+    struct faults *faults; /* NULL: there was never one */
 };
+
+/* Implemented by simulator.c: something is deliverable, or time has passed in whose course it may
+ * have become so. */
+void simulators_ready(struct sessions *sessions, const struct queue *queue);
+void simulators_time_passed(void *listener, struct instant now);
+void simulators_remove_all(struct sessions *sessions);
+
+/* Implemented by fault.c. */
+void faults_free(struct sessions *sessions);
 
 /* Implemented by consumer.c: the queue's side. */
 void consumers_ready(void *listener, struct queue *queue);

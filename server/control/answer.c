@@ -42,6 +42,7 @@ void control_answer_empty(struct control *control, struct http_request *request)
 
 void control_refuse(struct http_request *request, const struct hub_error *error)
 {
+    hub_count_refusal(error->code);
     http_answer(request, http_problem_of(error));
 }
 

@@ -52,6 +52,14 @@ bool control_read_duration(
     return true;
 }
 
+bool control_read_switch(
+    struct http_request *request, const json_t *body, const char *name, bool *value)
+{
+    const json_t *given = json_object_get(body, name);
+    *value = json_is_true(given);
+    return json_is_boolean(given) || refuse(request, "member", name, "is neither true nor false");
+}
+
 bool control_read_instant(
     struct http_request *request, const json_t *body, const char *name, struct instant *at)
 {

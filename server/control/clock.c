@@ -10,6 +10,13 @@ static void answer_clock(struct control *control, struct http_request *request)
     control_answer_json(control, request, 200, shape_clock(hub_clock(control->hub)));
 }
 
+/* After each change of it: whoever depends on it hears of it first. */
+static void answer_moved_clock(struct control *control, struct http_request *request)
+{
+    sessions_tell_clock(control->options.sessions);
+    answer_clock(control, request);
+}
+
 void control_clock(void *context, struct http_request *request)
 {
     answer_clock(context, request);
@@ -25,7 +32,7 @@ static void move(struct control *control, struct http_request *request, struct i
     }
     hub_now(control->hub);
     hub_advance(control->hub, to);
-    answer_clock(control, request);
+    answer_moved_clock(control, request);
 }
 
 void control_clock_advance(void *context, struct http_request *request)
@@ -51,6 +58,31 @@ void control_clock_set(void *context, struct http_request *request)
     json_decref(body);
 }
 
+static void note_change(struct control *control, struct instant now, const char *reason)
+{
+    journal_note(hub_journal(control->hub),
+        &(struct journal_entry){
+            .at = now, .event = JOURNAL_CLOCK_CHANGED, .protocol = "control", .reason = reason});
+}
+
+void control_change_clock(void *context, struct http_request *request)
+{
+    static const char *const members[] = {"tokens", NULL};
+    struct control *control = context;
+    struct clock *clock = hub_clock(control->hub);
+    bool follow;
+    json_t *body = control_read_body(request, members);
+    if (body && control_read_switch(request, body, "tokens", &follow)) {
+        if (clock_tokens_follow(clock) != follow) {
+            clock_let_tokens_follow(clock, follow);
+            note_change(
+                control, hub_now(control->hub), follow ? "tokens follow" : "tokens do not follow");
+        }
+        answer_moved_clock(control, request);
+    }
+    json_decref(body);
+}
+
 static void stop_or_go(void *context, struct http_request *request, bool freeze)
 {
     static const char *const members[] = {NULL};
@@ -64,12 +96,9 @@ static void stop_or_go(void *context, struct http_request *request, bool freeze)
     struct instant now = hub_now(control->hub);
     if (clock_is_frozen(clock) != freeze) {
         (freeze ? clock_freeze : clock_resume)(clock);
-        journal_note(hub_journal(control->hub), &(struct journal_entry){.at = now,
-                                                    .event = JOURNAL_CLOCK_CHANGED,
-                                                    .protocol = "control",
-                                                    .reason = freeze ? "frozen" : "resumed"});
+        note_change(control, now, freeze ? "frozen" : "resumed");
     }
-    answer_clock(control, request);
+    answer_moved_clock(control, request);
 }
 
 void control_clock_freeze(void *context, struct http_request *request)

@@ -21,9 +21,13 @@
 static const struct http_route routes[] = {
     {"GET", "/healthz", 0, control_healthz},
     {"GET", "/readyz", 0, control_readyz},
+    {"GET", "/metrics", 0, control_metrics},
     {"GET", "/ca.pem", 0, control_ca},
     {"GET", "/control/v1/hub", 0, control_hub},
+    {"PATCH", "/control/v1/hub", BODY_MAX, control_change_hub},
+    {"POST", "/control/v1/reset", BODY_MAX, control_reset},
     {"GET", "/control/v1/clock", 0, control_clock},
+    {"PATCH", "/control/v1/clock", BODY_MAX, control_change_clock},
     {"POST", "/control/v1/clock/advance", BODY_MAX, control_clock_advance},
     {"POST", "/control/v1/clock/set", BODY_MAX, control_clock_set},
     {"POST", "/control/v1/clock/freeze", BODY_MAX, control_clock_freeze},
@@ -37,12 +41,19 @@ static const struct http_route routes[] = {
     {"POST", "/control/v1/devices/{}/messages", MESSAGE_MAX, control_send},
     {"DELETE", "/control/v1/devices/{}/messages", 0, control_purge},
     {"POST", "/control/v1/devices/{}/receive", BODY_MAX, control_receive},
+    {"PUT", "/control/v1/devices/{}/simulator", BODY_MAX, control_put_simulator},
+    {"GET", "/control/v1/devices/{}/simulator", 0, control_get_simulator},
+    {"DELETE", "/control/v1/devices/{}/simulator", 0, control_delete_simulator},
     {"GET", "/control/v1/devices/{}/telemetry", 0, control_telemetry},
     {"POST", "/control/v1/messages/{}/{}", BODY_MAX, control_settle},
     {"GET", "/control/v1/journal", 0, control_journal},
+    {"GET", "/control/v1/events", 0, control_events},
     {"GET", "/control/v1/wait", 0, control_wait},
     {"GET", "/control/v1/connections", 0, control_connections},
     {"DELETE", "/control/v1/connections/{}", 0, control_drop_connection},
+    {"GET", "/control/v1/faults", 0, control_faults},
+    {"POST", "/control/v1/faults", BODY_MAX, control_add_fault},
+    {"DELETE", "/control/v1/faults/{}", 0, control_delete_fault},
     {NULL, NULL, 0, NULL},
 };
 
@@ -151,11 +162,14 @@ void control_accept(struct control *control, struct stream *stream)
 void control_turn_ended(struct control *control)
 {
     waiters_look(control);
+    listeners_wake(control);
 }
 
 void control_end_all(struct control *control)
 {
     waiters_dismiss(control);
+    listeners_dismiss(control);
+    upheaval_free(control);
     http_server_end_all(control->http);
 }
 
@@ -163,6 +177,8 @@ void control_free(struct control *control)
 {
     if (control) {
         waiters_dismiss(control);
+        listeners_dismiss(control);
+        upheaval_free(control);
         http_server_free(control->http);
         free(control);
     }

@@ -16,6 +16,7 @@
 #include "protocols/stream/stream.h"
 
 struct control;
+struct json_t;
 
 /* One setting, as text; borrowed. */
 struct control_setting {
@@ -29,6 +30,12 @@ struct control_source {
     /* False past the last one. `port` is negative for one that is off. */
     bool (*port)(void *context, size_t index, const char **name, int *port);
     bool (*setting)(void *context, size_t index, struct control_setting *setting);
+    /* An object in the shape of the config file. False: nothing has changed, `mistake` says why. */
+    bool (*change_settings)(void *context, const struct json_t *object, char mistake[static 512]);
+    /* Settings that were changed are again what the hub began with. */
+    void (*undo_settings)(void *context);
+    /* Puts the devices that exist at start. False: it could not. */
+    bool (*seed)(void *context);
     void *context;
 };
 

@@ -137,9 +137,8 @@ static json_t *shape_counts(const struct control *control)
     return shape;
 }
 
-void control_hub(void *context, struct http_request *request)
+static void answer_hub(struct control *control, struct http_request *request)
 {
-    struct control *control = context;
     const struct control_source *source = &control->options.source;
     hub_now(control->hub); /* what fell due is counted as gone */
     json_t *shape = json_object();
@@ -152,6 +151,35 @@ void control_hub(void *context, struct http_request *request)
     json_object_set_new(shape, "clock", shape_clock(hub_clock(control->hub)));
     json_object_set_new(shape, "counts", shape_counts(control));
     control_answer_json(control, request, 200, shape);
+}
+
+void control_hub(void *context, struct http_request *request)
+{
+    answer_hub(context, request);
+}
+
+/* ---- PATCH /control/v1/hub ---- */
+
+void control_change_hub(void *context, struct http_request *request)
+{
+    static const char *const sections[] = {"cloudToDevice", "log", "trace", NULL};
+    struct control *control = context;
+    const struct control_source *source = &control->options.source;
+    char mistake[512];
+    json_t *body = control_read_body(request, sections);
+    if (!body) {
+        return;
+    }
+    hub_now(control->hub); /* what fell due did so under the old settings */
+    bool has_changed = source->change_settings(source->context, body, mistake);
+    json_decref(body);
+    if (has_changed) {
+        answer_hub(control, request);
+    } else {
+        struct hub_error error;
+        hub_refuse(&error, HUB_ARGUMENT_INVALID, "%s.", mistake);
+        control_refuse(request, &error);
+    }
 }
 
 /* ---- POST /control/v1/feedback/flush ---- */

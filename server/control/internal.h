@@ -8,12 +8,18 @@
 #include "server/control/control.h"
 
 struct waiter;
+struct listener;
+struct upheaval;
 
 struct control {
     struct control_options options;
     struct hub *hub;
     struct http_server *http;
     struct waiter *waiters; /* wait.c */
+    struct listener *listeners; /* events.c */
+    struct loop_timer *heartbeat;
+    struct upheaval *upheavals; /* upheaval.c */
+    struct loop_timer *upheaval_timer;
 };
 
 #define LIST_LIMIT_DEFAULT 100
@@ -52,6 +58,8 @@ bool control_read_number(struct http_request *request, const char *name, uint64_
 /* A member that has to be there. */
 bool control_read_duration(
     struct http_request *request, const json_t *body, const char *name, struct duration *span);
+bool control_read_switch(
+    struct http_request *request, const json_t *body, const char *name, bool *value);
 bool control_read_instant(
     struct http_request *request, const json_t *body, const char *name, struct instant *at);
 
@@ -72,11 +80,15 @@ json_t *shape_list(json_t *items, const char *next);
 /* ---- requests ---- */
 
 /* hub.c */
-http_handler control_healthz, control_readyz, control_ca, control_hub, control_flush;
+http_handler control_healthz, control_readyz, control_ca, control_hub, control_change_hub,
+    control_flush;
+
+/* metrics.c */
+http_handler control_metrics;
 
 /* clock.c */
-http_handler control_clock, control_clock_advance, control_clock_set, control_clock_freeze,
-    control_clock_resume;
+http_handler control_clock, control_change_clock, control_clock_advance, control_clock_set,
+    control_clock_freeze, control_clock_resume;
 
 /* devices.c */
 http_handler control_devices, control_put_device, control_get_device, control_delete_device;
@@ -84,6 +96,10 @@ http_handler control_devices, control_put_device, control_get_device, control_de
 /* messages.c */
 http_handler control_messages, control_send, control_purge, control_receive, control_settle;
 
+/* simulators.c */
+http_handler control_put_simulator, control_get_simulator, control_delete_simulator;
+json_t *shape_simulator(
+    struct control *control, const char *device_id); /* null: it is not played; owned */
 /* telemetry.c */
 http_handler control_telemetry;
 
@@ -102,6 +118,8 @@ struct journal_filter {
 /* Reads device, messageId, event and after from the query. False: refused. */
 bool journal_filter_read(struct http_request *request, struct journal_filter *filter);
 
+bool journal_filter_fits(const struct journal_filter *filter, const struct journal_entry *entry);
+
 /* The first entry above `after` that fits; NULL: none. */
 const struct journal_entry *journal_filter_next(
     const struct journal *journal, const struct journal_filter *filter, uint64_t after);
@@ -110,6 +128,24 @@ const struct journal_entry *journal_filter_next(
 http_handler control_wait;
 void waiters_look(struct control *control);
 void waiters_dismiss(struct control *control);
+
+/* events.c */
+http_handler control_events;
+void listeners_wake(struct control *control);
+void listeners_dismiss(struct control *control);
+
+/* upheaval.c: what needs the hub for itself, done in order once nobody is connected */
+typedef enum hub_code upheaval_act(
+    struct control *control, void *item, struct hub_error *error); /* takes `item` */
+void upheaval_begin(
+    struct control *control, struct http_request *request, upheaval_act *act, void *item);
+void upheaval_free(struct control *control); /* refuses whoever waits */
+
+/* faults.c */
+http_handler control_faults, control_add_fault, control_delete_fault;
+
+/* reset.c */
+http_handler control_reset;
 
 /* connections.c */
 http_handler control_connections, control_drop_connection;

@@ -47,7 +47,7 @@ bool journal_filter_read(struct http_request *request, struct journal_filter *fi
     return control_read_number(request, "after", 0, INT64_MAX, 0, &filter->after);
 }
 
-static bool fits(const struct journal_filter *filter, const struct journal_entry *entry)
+bool journal_filter_fits(const struct journal_filter *filter, const struct journal_entry *entry)
 {
     return (filter->device[0] == '\0' ||
                (entry->device && strcmp(entry->device, filter->device) == 0)) &&
@@ -60,7 +60,7 @@ const struct journal_entry *journal_filter_next(
     const struct journal *journal, const struct journal_filter *filter, uint64_t after)
 {
     const struct journal_entry *entry = journal_next(journal, after);
-    while (entry && !fits(filter, entry)) {
+    while (entry && !journal_filter_fits(filter, entry)) {
         entry = journal_next(journal, entry->id);
     }
     return entry;

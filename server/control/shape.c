@@ -41,7 +41,7 @@ json_t *shape_clock(const struct clock *clock)
     /* Two readings of two clocks: below a millisecond it is noise. */
     struct duration offset = DURATION_MS(clock_offset(clock).us / 1000);
     json_object_set_new(shape, "offset", shape_duration(offset));
-    json_object_set_new(shape, "tokens", json_false());
+    json_object_set_new(shape, "tokens", json_boolean(clock_tokens_follow(clock)));
     return shape;
 }
 
@@ -101,6 +101,7 @@ json_t *shape_device(struct control *control, const struct identity *identity)
     OPENSSL_cleanse(text, sizeof text);
     json_object_set_new(shape, "queue", queue);
     json_object_set_new(shape, "connections", connections_of(control, id));
+    json_object_set_new(shape, "simulator", shape_simulator(control, id));
     json_decref(registered);
     return shape;
 }

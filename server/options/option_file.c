@@ -31,7 +31,7 @@ static bool is_section(const char *key)
 }
 
 /* The JSON value as the text of a flag; NULL: it has the wrong type. */
-static const char *text_of(
+static const char *text_for(
     const struct option_row *row, const json_t *value, char number[NUMBER_SIZE])
 {
     bool is_number = row->type == OPTION_PORT || row->type == OPTION_COUNT;
@@ -49,7 +49,7 @@ static bool take_scalar(struct options *options, const struct option_row *row, c
     struct option_origin origin, char mistake[static 512])
 {
     char number[NUMBER_SIZE];
-    const char *text = text_of(row, value, number);
+    const char *text = text_for(row, value, number);
     if (text) {
         return option_take(options, row, text, origin, mistake);
     }
@@ -79,10 +79,31 @@ static bool take_item(struct options *options, const struct option_row *row, con
     return true;
 }
 
+/* A list of words is the same as the words with commas between them. */
+static bool take_words(struct options *options, const struct option_row *row, const json_t *list,
+    struct option_origin origin, char mistake[static 512])
+{
+    char joined[OPTION_ACCEPTED_SIZE] = "";
+    size_t index, used = 0;
+    json_t *item;
+    json_array_foreach((json_t *)list, index, item)
+    {
+        if (!json_is_string(item) || used >= sizeof joined) {
+            return take_scalar(options, row, list, origin, mistake);
+        }
+        used += (size_t)snprintf(joined + used, sizeof joined - used, "%s%s", index > 0 ? "," : "",
+            json_string_value(item));
+    }
+    return option_take(options, row, joined, origin, mistake);
+}
+
 static bool take_value(struct options *options, const struct option_row *row, const json_t *value,
     struct option_origin origin, char mistake[static 512])
 {
     bool is_list = row->type == OPTION_NAMES || row->type == OPTION_DEVICES;
+    if (row->type == OPTION_CHOICES && json_is_array(value)) {
+        return take_words(options, row, value, origin, mistake);
+    }
     if (!is_list || !json_is_array(value)) {
         return take_item(options, row, value, origin, mistake);
     }
@@ -97,7 +118,7 @@ static bool take_value(struct options *options, const struct option_row *row, co
     return true;
 }
 
-static bool take_object(struct options *options, const json_t *object, const char *prefix,
+bool option_take_object(struct options *options, const json_t *object, const char *prefix,
     struct option_origin origin, char mistake[static 512])
 {
     const char *name;
@@ -108,17 +129,22 @@ static bool take_object(struct options *options, const json_t *object, const cha
         int length = snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? "." : "", name);
         bool fits = length < KEY_SIZE;
         const struct option_row *row = fits ? find_key(key) : NULL;
+        if (row && origin.source == SOURCE_RUNTIME && !row->can_change) {
+            return option_mistake(mistake, "%s cannot change while the hub runs", key);
+        }
         if (row) {
             if (!take_value(options, row, value, origin, mistake)) {
                 return false;
             }
         } else if (fits && json_is_object(value) && is_section(key)) {
-            if (!take_object(options, value, key, origin, mistake)) {
+            if (!option_take_object(options, value, key, origin, mistake)) {
                 return false;
             }
         } else {
-            return option_mistake(
-                mistake, "%.120s in %.250s is no setting; see --help", key, origin.file);
+            return origin.source == SOURCE_RUNTIME
+                       ? option_mistake(mistake, "%.120s is no setting", key)
+                       : option_mistake(mistake, "%.120s in %.250s is no setting; see --help", key,
+                             origin.file);
         }
     }
     return true;
@@ -144,7 +170,7 @@ bool option_file_read(struct options *options, const char *path, char mistake[st
     }
     const struct option_origin origin = {SOURCE_FILE, path};
     bool is_read = json_is_object(root)
-                       ? take_object(options, root, "", origin, mistake)
+                       ? option_take_object(options, root, "", origin, mistake)
                        : option_mistake(mistake, "--config \"%.200s\" is no JSON object", path);
     json_decref(root);
     return is_read;

@@ -10,6 +10,7 @@ const char *option_source_name(enum option_source source)
         [SOURCE_FILE] = "file",
         [SOURCE_ENVIRONMENT] = "environment",
         [SOURCE_COMMAND_LINE] = "commandLine",
+        [SOURCE_RUNTIME] = "runtime",
     };
     return names[source];
 }

@@ -57,6 +57,8 @@ void option_describe_name(
         option_environment_name(row, out);
     } else if (origin.source == SOURCE_FILE) {
         snprintf(out, OPTION_NAME_SIZE, "%s in %s", row->key, origin.file);
+    } else if (origin.source == SOURCE_RUNTIME) {
+        snprintf(out, OPTION_NAME_SIZE, "%s", row->key);
     } else {
         snprintf(out, OPTION_NAME_SIZE, "--%s", row->flag);
     }
@@ -275,6 +277,7 @@ static bool set_value(void *place, const struct option_row *row, const char *tex
     struct choices choices = {row, 0};
     struct devices devices = {place, mistake};
     bool is_split = origin.source == SOURCE_ENVIRONMENT;
+    bool is_json = origin.source == SOURCE_FILE || origin.source == SOURCE_RUNTIME;
     switch (row->type) {
     case OPTION_TEXT:
         return set_text(place, text);
@@ -293,7 +296,8 @@ static bool set_value(void *place, const struct option_row *row, const char *tex
     case OPTION_CHOICE:
         return set_choice(place, row, text);
     case OPTION_CHOICES:
-        if (!each_part(text, take_choice, &choices)) {
+        /* In JSON an empty list is none of them. */
+        if (!(is_json && !*text) && !each_part(text, take_choice, &choices)) {
             return false;
         }
         *(unsigned *)place = choices.sum;

@@ -227,7 +227,7 @@ static bool read_file(struct options *options, char *const *arguments, int count
 }
 
 /* Ranges come last, since any source may lift those of the service's rules. */
-static bool check_ranges(struct options *options, const char *file, char mistake[static 512])
+bool option_check_ranges(struct options *options, const char *file, char mistake[static 512])
 {
     for (size_t i = 0; i < option_row_count; i++) {
         const struct option_row *row = &option_rows[i];
@@ -346,7 +346,7 @@ bool options_read(struct options *options, int argument_count, char *const *argu
                    read_file(options, arguments, argument_count, environment, mistake) &&
                    read_environment(options, environment, mistake) &&
                    read_command_line(options, arguments, argument_count, mistake) &&
-                   check_ranges(options, options->config, mistake) &&
+                   option_check_ranges(options, options->config, mistake) &&
                    check_files_belong_together(options, mistake) &&
                    check_files_can_be_read(options, mistake) && check_host_name(options, mistake) &&
                    find_data_directory(options, environment, mistake);
@@ -358,6 +358,7 @@ bool options_read(struct options *options, int argument_count, char *const *argu
 
 void options_release(struct options *options)
 {
+    options_undo_changes(options);
     for (size_t i = 0; i < option_row_count; i++) {
         option_clear(options, &option_rows[i]);
         free(options->given[i].text);

@@ -11,6 +11,7 @@
 #ifndef DEVICEBOUND_SERVER_OPTIONS_OPTIONS_H
 #define DEVICEBOUND_SERVER_OPTIONS_OPTIONS_H
 
+#include "protocols/session/simulator.h"
 #include "store/database.h"
 #include "store/identity.h"
 #include "store/log.h"
@@ -45,6 +46,7 @@ struct text_list {
 struct seed_device {
     struct identity_draft draft;
     bool has_status, has_authentication, has_key;
+    struct simulator_rule simulator; /* `count` 0: it is not played */
 };
 
 struct seed_list {
@@ -107,6 +109,7 @@ struct options {
     char *policy; /* of the verb connection-string; NULL: none given */
 
     struct option_given *given; /* by row: options.c */
+    struct options *started; /* before the first change at run time; NULL: there was none */
 };
 
 /* Reads the three sources. False: `mistake` holds one sentence without secrets, to be freed with
@@ -114,6 +117,17 @@ struct options {
 bool options_read(struct options *options, int argument_count, char *const *arguments,
     char *const *environment, char mistake[static 512]);
 void options_release(struct options *options);
+
+/* ---- changing while the hub runs ---- */
+
+struct json_t;
+
+/* An object in the shape of the config file, of those settings that can change. False: none has
+ * changed, and `mistake` holds one sentence. Whoever holds a copy of a value has to fetch it. */
+bool options_change(struct options *options, const struct json_t *object, char mistake[static 512]);
+
+/* Undoes all of that. */
+void options_undo_changes(struct options *options);
 
 /* ---- showing ---- */
 
@@ -127,7 +141,8 @@ enum option_source {
     SOURCE_DEFAULT,
     SOURCE_FILE,
     SOURCE_ENVIRONMENT,
-    SOURCE_COMMAND_LINE
+    SOURCE_COMMAND_LINE,
+    SOURCE_RUNTIME
 };
 const char *option_source_name(enum option_source source); /* "default", "commandLine", … */
 

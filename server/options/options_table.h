@@ -48,6 +48,7 @@ struct option_row {
     const char *placeholder; /* NULL for a switch */
     const char *initial; /* the default as text; NULL: none */
     int64_t least, most; /* counts; microseconds for durations */
+    bool can_change; /* while the hub runs */
     const struct option_word *words; /* choices */
     const char *help;
 };
@@ -112,6 +113,13 @@ struct json_t;
 /* An object in the shape of the registry. False: as above. */
 bool seed_parse_object(
     const struct json_t *object, struct seed_device *device, char mistake[static 512]);
+
+/* Every count and duration. `file`: the config file, for the sentence. */
+bool option_check_ranges(struct options *options, const char *file, char mistake[static 512]);
+
+/* Takes each member of an object in the shape of the config file. */
+bool option_take_object(struct options *options, const struct json_t *object, const char *prefix,
+    struct option_origin origin, char mistake[static 512]);
 
 /* Reads the config file into `options`; rows marked in `given` by a stronger source are checked
  * but not set. */

@@ -1,5 +1,6 @@
 /* Devices that exist at start: as text, and as the objects of the config file. */
 #include "server/options/options_table.h"
+#include "server/simulator_codec.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -171,10 +172,21 @@ static bool take_status(const json_t *status, struct seed_device *device, char m
     return true;
 }
 
+static bool take_simulator(
+    const json_t *simulator, struct seed_device *device, char mistake[static 512])
+{
+    struct hub_error error;
+    if (simulator_read(simulator, &device->simulator, &error) == HUB_OK) {
+        return true;
+    }
+    return option_mistake(
+        mistake, "device \"%.130s\": %.256s", device->draft.device_id, error.sentence);
+}
+
 bool seed_parse_object(
     const struct json_t *object, struct seed_device *device, char mistake[static 512])
 {
-    static const char *const names[] = {"deviceId", "status", "authentication", NULL};
+    static const char *const names[] = {"deviceId", "status", "authentication", "simulator", NULL};
     const char *id = json_string_value(json_object_get(object, "deviceId"));
     if (!id) {
         return option_mistake(mistake, "a device has no \"deviceId\"");
@@ -185,6 +197,8 @@ bool seed_parse_object(
     }
     const json_t *status = json_object_get(object, "status");
     const json_t *authentication = json_object_get(object, "authentication");
+    const json_t *simulator = json_object_get(object, "simulator");
     return (!status || take_status(status, device, mistake)) &&
-           (!authentication || take_authentication(authentication, device, mistake));
+           (!authentication || take_authentication(authentication, device, mistake)) &&
+           (!simulator || take_simulator(simulator, device, mistake));
 }

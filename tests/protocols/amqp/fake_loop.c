@@ -95,6 +95,12 @@ void fake_loop_fire_all(struct loop *loop)
     }
 }
 
+void fake_loop_fire_within(struct loop *loop, int64_t delay_ms)
+{
+    while (run(loop, delay_ms)) {
+    }
+}
+
 int64_t fake_loop_next_delay(const struct loop *loop)
 {
     int64_t next = -1;

@@ -312,6 +312,33 @@ START_TEST(test_token_outlived_by_its_grace_ends_the_connection)
 }
 END_TEST
 
+START_TEST(test_token_follows_the_hubs_clock_when_told)
+{
+    struct mqtt_fixture f;
+    mqtt_fixture_open(&f, false);
+    struct clock *clock = hub_clock(f.context.hub);
+    char expiry[24];
+    clock_let_tokens_follow(clock, true);
+    snprintf(expiry, sizeof expiry, "%lld", (long long)(clock_now(clock).us / 1000000) + 100);
+    struct fake_stream *client = client_dial(&f);
+    client_connect(&f, client,
+        (struct connect_recipe){.keep_alive = -1,
+            .password = make_token((struct token_recipe){.resource = D1, .expiry = expiry})});
+    HEARS(&f, client, "CONNACK 0 0");
+    advance_machine(&f, 701000);
+    HEARS(&f, client, "");
+    advance_hub(&f, DURATION_SECONDS(699));
+    sessions_tell_clock(f.sessions);
+    HEARS(&f, client, "");
+    advance_hub(&f, DURATION_SECONDS(1));
+    sessions_tell_clock(f.sessions);
+    HEARS(&f, client, "CLOSED");
+    settle_turns(&f);
+    ck_assert_str_eq(last_reason(&f, JOURNAL_DISCONNECTED), "token expired");
+    mqtt_fixture_close(&f);
+}
+END_TEST
+
 /* ---- the device ---- */
 
 START_TEST(test_device_that_is_disabled_or_deleted_loses_its_connection)
@@ -417,6 +444,7 @@ int main(void)
     tcase_add_test(tests, test_message_to_the_client_counts_as_activity);
     tcase_add_test(tests, test_connection_without_connect_ends_after_a_minute);
     tcase_add_test(tests, test_token_outlived_by_its_grace_ends_the_connection);
+    tcase_add_test(tests, test_token_follows_the_hubs_clock_when_told);
     tcase_add_test(tests, test_device_that_is_disabled_or_deleted_loses_its_connection);
     tcase_add_test(tests, test_operator_ends_a_connection_politely_or_by_reset);
     tcase_add_test(tests, test_connection_is_listed_with_its_protocol_and_software);

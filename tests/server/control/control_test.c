@@ -1,138 +1,8 @@
-#include "server/control/control.h"
+#include "tests/server/control/control_fixture.h"
 
-#include "tests/protocols/auth/small_hub.h"
-#include "tests/protocols/auth/token_maker.h"
-#include "tests/protocols/http/peer.h"
-
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct small_hub small;
-static struct bench bench;
-static struct sessions *sessions;
-static struct control *control;
-static struct peer *peer;
-static bool is_ready;
-
-/* ---- what the process would tell ---- */
-
-static bool tell_ready(void *context)
-{
-    (void)context;
-    return is_ready;
-}
-
-static const char *tell_ca(void *context)
-{
-    (void)context;
-    return "-----BEGIN CERTIFICATE-----\n";
-}
-
-static bool tell_port(void *context, size_t index, const char **name, int *port)
-{
-    (void)context;
-    *name = index == 0 ? "https" : "mqtts";
-    *port = index == 0 ? 8443 : -1;
-    return index < 2;
-}
-
-static bool tell_setting(void *context, size_t index, struct control_setting *setting)
-{
-    (void)context;
-    *setting = (struct control_setting){"inMemory", "true", "commandLine"};
-    return index < 1;
-}
-
-static bool end_turn(void *context)
-{
-    (void)context;
-    bool again = hub_end_turn(small.hub);
-    control_turn_ended(control);
-    return again;
-}
-
-static void begin(void)
-{
-    static const char *const names[] = {"hub.local", NULL};
-    small_hub_open(&small, false);
-    small_hub_add(&small, "d1");
-    hub_end_turn(small.hub);
-    is_ready = true;
-    bench = (struct bench){loop_create(), end_turn, NULL};
-    sessions = sessions_open(small.hub);
-    const struct control_options options = {.loop = bench.loop,
-        .sessions = sessions,
-        .host_name = "hub.local",
-        .host_names = names,
-        .source = {tell_ready, tell_ca, tell_port, tell_setting, NULL}};
-    control = control_create(&options);
-    ck_assert_ptr_nonnull(control);
-    peer = peer_create(&bench);
-    control_accept(control, peer_stream(peer));
-}
-
-static void finish(void)
-{
-    hub_end_turn(small.hub);
-    control_free(control);
-    peer_free(peer);
-    sessions_close(sessions);
-    loop_free(bench.loop);
-    small_hub_close(&small);
-}
-
-/* ---- asking ---- */
-
-static void print(const char *method, const char *target, const char *body)
-{
-    peer_print(peer, "%s %s HTTP/1.1\r\nHost: localhost:8180\r\nContent-Length: %zu\r\n\r\n%s",
-        method, target, body ? strlen(body) : 0, body ? body : "");
-}
-
-/* The answer's JSON; NULL when it has none. Returns owned. */
-static json_t *ask(int status, const char *method, const char *target, const char *body)
-{
-    print(method, target, body);
-    struct answer *answer = peer_answer(peer);
-    answer_check_status(answer, status);
-    if (status >= 400 && status != 408) {
-        ck_assert_str_eq(answer_header(answer, "Content-Type"), "application/problem+json");
-    }
-    return json_loads(answer->body, 0, NULL);
-}
-
-static const char *text(const json_t *object, const char *name)
-{
-    const char *value = json_string_value(json_object_get(object, name));
-    return value ? value : "";
-}
-
-static json_int_t number(const json_t *object, const char *name)
-{
-    return json_integer_value(json_object_get(object, name));
-}
-
-/* The request is refused with that status, and the detail has these words. */
-static void check_refused(
-    int status, const char *method, const char *target, const char *body, const char *words)
-{
-    json_t *problem = ask(status, method, target, body);
-    ck_assert_int_eq(number(problem, "status"), status);
-    ck_assert_str_eq(text(problem, "type"), "about:blank");
-    ck_assert_msg(strstr(text(problem, "detail"), words) != NULL, "%s %s: %s", method, target,
-        text(problem, "detail"));
-    json_decref(problem);
-}
-
-/* Good, and of no interest. */
-static void act(int status, const char *method, const char *target, const char *body)
-{
-    json_decref(ask(status, method, target, body));
-}
-
-#define V1 "/control/v1"
 
 /* ---- the hub ---- */
 
@@ -170,8 +40,8 @@ START_TEST(test_the_hub_shows_itself)
         "{\"maxDeliveryCount\":10,\"defaultTtlAsIso8601\":\"PT1H\",\"feedback\":"
         "{\"lockDurationAsIso8601\":\"PT1M\",\"ttlAsIso8601\":\"PT1H\",\"maxDeliveryCount\":10}}");
     free(settings);
-    const json_t *setting = json_array_get(json_object_get(hub, "settings"), 0);
-    ck_assert_str_eq(text(setting, "source"), "commandLine");
+    ck_assert_str_eq(
+        text(json_array_get(json_object_get(hub, "settings"), 0), "source"), "default");
     ck_assert_int_eq(number(json_object_get(hub, "counts"), "devices"), 1);
     ck_assert(json_is_true(json_object_get(json_object_get(hub, "clock"), "frozen")));
     json_decref(hub);
@@ -183,8 +53,8 @@ START_TEST(test_what_is_not_there_is_a_problem)
 {
     begin();
     check_refused(404, "GET", "/", NULL, "nothing");
-    check_refused(404, "GET", V1 "/faults", NULL, "nothing");
-    check_refused(405, "PATCH", V1 "/clock", NULL, "GET");
+    check_refused(404, "GET", V1 "/fault", NULL, "nothing");
+    check_refused(405, "PUT", V1 "/clock", NULL, "GET");
     char long_body[5001];
     memset(long_body, ' ', 5000);
     long_body[5000] = '\0';

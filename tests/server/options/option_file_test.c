@@ -143,6 +143,20 @@ START_TEST(test_a_device_of_the_file_may_have_a_certificate)
 }
 END_TEST
 
+START_TEST(test_a_device_of_the_file_may_be_played)
+{
+    check_read(
+        DEVICE_OF("{\"deviceId\":\"d1\",\"simulator\":{\"on\":\"message\",\"do\":\"abandon\","
+                  "\"delay\":\"PT2S\",\"times\":3,\"then\":{\"do\":\"complete\"}}}"));
+    const struct simulator_rule *rule = &options.devices.items[0].simulator;
+    ck_assert_uint_eq(rule->count, 2);
+    ck_assert_int_eq(rule->steps[0].act, SIMULATOR_ABANDON);
+    ck_assert_int_eq(rule->steps[0].delay.us, DURATION_SECONDS(2).us);
+    ck_assert_uint_eq(rule->steps[0].times, 3);
+    ck_assert_int_eq(rule->steps[1].act, SIMULATOR_COMPLETE);
+}
+END_TEST
+
 START_TEST(test_a_device_that_cannot_be_is_refused)
 {
     static const struct {
@@ -153,6 +167,8 @@ START_TEST(test_a_device_that_cannot_be_is_refused)
         {"{\"deviceId\":\"d1\",\"status\":\"on\"}", "enabled or disabled"},
         {"{\"deviceId\":\"d1\",\"status\":true}", "enabled or disabled"},
         {"{\"deviceId\":\"d1\",\"authentication\":\"sas\"}", "authentication"},
+        {"{\"deviceId\":\"d1\",\"simulator\":{\"do\":\"eat\"}}", "\"do\""},
+        {"{\"deviceId\":\"d1\",\"simulator\":true}", "simulator"},
         {"{\"deviceId\":\"d1\",\"authentication\":{\"kind\":\"sas\"}}", "\"kind\""},
         {"{\"deviceId\":\"d1\",\"authentication\":{\"type\":\"none\"}}", "sas, selfSigned or"},
         {"{\"deviceId\":\"d1\",\"authentication\":{\"symmetricKey\":{}}}", "the key of \"d1\""},
@@ -187,4 +203,5 @@ SUITE_MAIN("option_file", test_keys_nest_at_their_dots, test_an_unknown_key_is_n
     test_a_file_that_is_not_there_is_refused, test_the_last_config_of_the_command_line_is_read,
     test_a_mistake_in_the_file_counts_also_where_another_source_is_stronger,
     test_devices_are_texts_or_objects, test_one_key_is_both_keys,
-    test_a_device_of_the_file_may_have_a_certificate, test_a_device_that_cannot_be_is_refused)
+    test_a_device_of_the_file_may_have_a_certificate, test_a_device_of_the_file_may_be_played,
+    test_a_device_that_cannot_be_is_refused)
