@@ -170,7 +170,7 @@ static struct query *read_query(const struct http_request *request, struct hub_e
 void query_run(void *context, struct http_request *request)
 {
     struct https_server *server = context;
-    struct place place;
+    struct place place = {0, 0};
     struct hub_error error;
     if (!access_service(server, request, PERMISSION_SERVICE_CONNECT)) {
         return;

@@ -196,7 +196,8 @@ void options_print_environment(FILE *out)
 {
     fputs("# Settings of devicebound.service; devicebound(1) has them all. Each stands here with "
           "its\n"
-          "# default; commas separate what is repeatable. After a change: systemctl restart devicebound\n",
+          "# default; commas separate what is repeatable. After a change: systemctl restart "
+          "devicebound\n",
         out);
     for (enum option_group group = 0; group < GROUP_VERB; group++) {
         fprintf(out, "\n# ---- %s ----\n", option_group_titles[group]);

@@ -1,8 +1,8 @@
 /*
  * Every setting of the process, once, in a table (options_table.c): flag, environment variable,
  * JSON key, type, range, default, sentence. Command line, environment, config file, --help, the
- * manual page, the README's table and the control API's listing all read that table. Called by server/main and
- * server/control.
+ * manual page, the README's table and the control API's listing all read that table. Called by
+ * server/main and server/control.
  *
  * Precedence: command line, environment, config file, default. Reading settings writes nothing
  * anywhere; the first mistake is one sentence that names the setting, the value and what is

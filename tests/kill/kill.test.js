@@ -81,8 +81,8 @@ class Storm {
     if (random.chance(HANDSHAKE_KILL)) {
       await pause(random.below(40));
     } else {
-      const target = ledger.totals.acknowledged + random.below(ANSWERS_BEFORE_KILL);
-      await eventually(() => ledger.totals.acknowledged >= target, 'answers to kill after');
+      const answers = ledger.afterAnswers(1 + random.below(ANSWERS_BEFORE_KILL));
+      await deadline(answers, 'answers to kill after');
     }
   }
 

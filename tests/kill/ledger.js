@@ -46,6 +46,7 @@ class Ledger {
     this.open = new Set(); // operations without an answer, each a function that it is lost
     this.epoch = 0; // how often the hub's clock was moved past every lock
     this.breaches = [];
+    this.reached = { answers: Infinity, call: null };
     this.totals = { acknowledged: 0, lost: 0, deliveries: 0, repeatedBatches: 0 };
   }
 
@@ -60,10 +61,19 @@ class Ledger {
     this.open.add(operation);
     return (...answer) => {
       if (this.open.delete(operation)) {
-        this.totals.acknowledged++;
         answered(...answer);
+        if (++this.totals.acknowledged >= this.reached.answers) {
+          this.reached.call();
+        }
       }
     };
+  }
+
+  /* Fulfilled once that many more answers have come. */
+  afterAnswers(count) {
+    return new Promise((resolve) => {
+      this.reached = { answers: this.totals.acknowledged + count, call: resolve };
+    });
   }
 
   /* The hub is dead and everything it had said was heard. Gives how many answers are missing. */

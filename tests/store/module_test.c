@@ -58,7 +58,7 @@ END_TEST
 
 START_TEST(test_a_device_has_at_most_fifty_modules)
 {
-    char id[16];
+    char id[32];
     fixture_open(&f, false);
     for (int i = 0; i < MODULES_MAX; i++) {
         snprintf(id, sizeof id, "m%d", i);
@@ -163,6 +163,8 @@ START_TEST(test_what_was_not_committed_has_not_happened_to_modules)
     ck_assert_ptr_null(find("d1", "m1"));
     undo();
     ck_assert_str_eq(find("d1", "m1")->device->is.device_id, "d1");
+    /* Back in its place, too. */
+    ck_assert_str_eq(identity_next(hub_identities(f.hub), NULL)->is.device_id, "d1");
     fixture_close(&f);
 }
 END_TEST

@@ -457,6 +457,32 @@ START_TEST(test_bad_tokens_are_answered_with_their_status)
 }
 END_TEST
 
+START_TEST(test_a_connection_holds_2048_tokens_and_no_more)
+{
+    struct bench bench;
+    struct peer peer;
+    char resource[64];
+    bench_open(&bench);
+    open_with_pair(&peer, &bench);
+    peer_flow(&peer, 0, 1, 0, 3000);
+    for (int i = 0; i <= 2048; i++) {
+        snprintf(resource, sizeof(resource), TEST_HOST "/devices/x%d", i);
+        struct form form = {.operation = "put-token",
+            .type = SAS,
+            .token = make_token((struct token_recipe){.resource = resource, .policy = "device"})};
+        ck_assert_int_eq(ask(&peer, &form), i < 2048 ? 200 : 403);
+    }
+    ck_assert_str_eq(description_of(&peer.frame), "The connection holds too many tokens.");
+    /* One that is there already can still be renewed. */
+    struct form again = {.operation = "put-token",
+        .type = SAS,
+        .token = make_token(
+            (struct token_recipe){.resource = TEST_HOST "/devices/x7", .policy = "device"})};
+    ck_assert_int_eq(ask(&peer, &again), 200);
+    bench_close(&bench);
+}
+END_TEST
+
 START_TEST(test_what_is_no_message_at_all_is_answered_with_400)
 {
     struct bench bench;
@@ -690,7 +716,7 @@ SUITE("amqp cbs", test_each_sdks_request_is_understood_and_its_id_returned_as_it
     test_a_reply_goes_to_the_receiver_it_names_on_the_requests_session,
     test_dotnets_settled_pair_gets_settled_replies_and_no_dispositions,
     test_go_attaches_and_detaches_its_pair_for_every_token,
-    test_bad_tokens_are_answered_with_their_status,
+    test_bad_tokens_are_answered_with_their_status, test_a_connection_holds_2048_tokens_and_no_more,
     test_what_is_no_message_at_all_is_answered_with_400, test_a_name_is_advice_and_sr_decides,
     test_several_devices_share_a_connection_and_one_failing_leaves_the_others,
     test_a_link_whose_token_has_expired_is_detached_and_others_stay,

@@ -205,7 +205,9 @@ START_TEST(test_the_operator_ends_connections_politely_or_by_reset)
     peer_open_service(&reset, &bench);
     ck_assert(sessions_next_connection(bench.sessions, 0, &view));
     ck_assert(sessions_end_connection(bench.sessions, view.id, END_DROPPED));
-    ck_assert_str_eq(frame_condition(peer_expect_close(&dropped)), "amqp:connection:forced");
+    const struct frame_seen *close = peer_expect_close(&dropped);
+    ck_assert_str_eq(frame_condition(close), "amqp:connection:forced");
+    ck_assert_int_eq(frame_error_code(close), HUB_SERVICE_UNAVAILABLE);
     peer_put(&dropped, 0, "DL[]", (uint64_t)FRAME_CLOSE);
     bench_run(&bench);
     ck_assert(dropped.stream.is_closed);

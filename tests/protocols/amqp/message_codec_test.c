@@ -58,7 +58,8 @@ static enum hub_code refusal_of(struct writer *writer)
 static void assert_field(struct message *message, enum message_field field, const char *text)
 {
     struct text value = message_get(message, field);
-    ck_assert_msg(text_equal(value, text_of(text)), "%s instead of %s", value.bytes, text);
+    ck_assert_msg(text_equal(value, text_of(text)), "%s instead of %s",
+        value.bytes ? value.bytes : "nothing", text ? text : "nothing");
 }
 
 /* ---- 3.3, column by column ---- */

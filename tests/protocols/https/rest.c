@@ -1,5 +1,8 @@
 #include "tests/protocols/https/rest.h"
 
+#include "protocols/https/identity_codec.h"
+#include "protocols/https/twin_codec.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +157,46 @@ void rest_advance(struct rest *rest, struct duration by)
 {
     hub_advance(rest->hub, instant_add(clock_now(hub_clock(rest->hub)), by));
     hub_end_turn(rest->hub);
+}
+
+static void write_identity(json_t *all, struct rest *rest, const struct identity *identity)
+{
+    json_array_append_new(all, identity_write(rest->hub, identity, false));
+    json_array_append_new(all, twin_write(rest->hub, identity));
+}
+
+char *rest_write_state(struct rest *rest)
+{
+    json_t *all = json_array();
+    const struct identity *device = NULL, *module = NULL;
+    while ((device = identity_next(hub_identities(rest->hub), device))) {
+        write_identity(all, rest, device);
+        while ((module = identity_next_module(device, module))) {
+            write_identity(all, rest, module);
+        }
+    }
+    struct queue_counts d1 = rest_counts(rest, "d1");
+    struct queue_counts feedback = queue_get_counts(feedback_queue(hub_feedback(rest->hub)));
+    json_array_append_new(all, json_pack("[iiii]", (int)d1.enqueued, (int)d1.invisible,
+                                   (int)feedback.enqueued, (int)feedback.invisible));
+    char *text = json_dumps(all, JSON_COMPACT);
+    json_decref(all);
+    return text;
+}
+
+/* SQLite's own, without its header: a hook that says no turns COMMIT into ROLLBACK. */
+void *sqlite3_commit_hook(struct sqlite3 *handle, int (*hook)(void *context), void *context);
+
+static int refuse_commit(void *context)
+{
+    (void)context;
+    return 1;
+}
+
+void rest_break_commits(struct rest *rest, bool broken)
+{
+    sqlite3_commit_hook(
+        database_handle(hub_database(rest->hub)), broken ? refuse_commit : NULL, NULL);
 }
 
 size_t rest_journal_count(struct rest *rest, enum journal_event event)

@@ -57,6 +57,13 @@ void rest_enqueue(struct rest *rest, const char *device_id, struct message *mess
 struct queue_counts rest_counts(struct rest *rest, const char *device_id);
 void rest_advance(struct rest *rest, struct duration by);
 
+/* Everything a request could have changed: all devices, modules, twins, and the queues of d1 and of
+ * the feedback. Returns owned. */
+char *rest_write_state(struct rest *rest);
+
+/* From now on every commit fails, or succeeds again. */
+void rest_break_commits(struct rest *rest, bool broken);
+
 /* How many journal entries of that event there are. */
 size_t rest_journal_count(struct rest *rest, enum journal_event event);
 

@@ -154,6 +154,29 @@ START_TEST(test_reported_properties_are_merged_versioned_and_kept)
 }
 END_TEST
 
+START_TEST(test_device_reads_what_a_service_desires)
+{
+    struct mqtt_fixture f;
+    mqtt_fixture_open(&f, false);
+    struct fake_stream *client = client_open(&f, "d1", true);
+    client_subscribe(&f, client, "$iothub/twin/res/#", 0);
+    HEARS(&f, client, "SUBACK 5 0");
+    json_t *patch =
+        json_pack("{s{ss} s{s{si}}}", "tags", "floor", "1", "properties", "desired", "interval", 5);
+    struct hub *hub = f.store.hub;
+    ck_assert_int_eq(twins_change(hub_twins(hub), identity_find(hub_identities(hub), "d1")->row,
+                         patch, TWIN_MERGE, START, NULL),
+        HUB_OK);
+    json_decref(patch);
+    settle_turns(&f);
+    client_publish(&f, client, GET "7", 0, 0, "");
+    HEARS(&f, client,
+        "PUBLISH d0 q0 i0 $iothub/twin/res/200/?$rid=7: "
+        "{\"desired\":{\"interval\":5,\"$version\":2},\"reported\":{\"$version\":1}}");
+    mqtt_fixture_close(&f);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mqtt publish");
@@ -164,6 +187,7 @@ int main(void)
     tcase_add_test(tests, test_telemetry_is_kept_as_it_came);
     tcase_add_test(tests, test_puback_waits_for_the_commit);
     tcase_add_test(tests, test_twin_is_read_with_the_request_id_as_it_came);
+    tcase_add_test(tests, test_device_reads_what_a_service_desires);
     tcase_add_test(tests, test_reported_properties_are_merged_versioned_and_kept);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
