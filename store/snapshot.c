@@ -289,7 +289,7 @@ static sqlite3 *read_copy(struct snapshots *snapshots, const char *name, struct 
 enum hub_code snapshot_restore(struct snapshots *snapshots, const char *name,
     struct database *database, struct clock *clock, struct hub_error *error)
 {
-    struct clock_row row;
+    struct clock_row row = {0};
     if (!exists(snapshots, name)) {
         return hub_refuse(error, HUB_GENERIC_NOT_FOUND, "There is no snapshot \"%.64s\".", name);
     }
