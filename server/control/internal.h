@@ -79,6 +79,12 @@ json_t *shape_list(json_t *items, const char *next);
 
 /* ---- requests ---- */
 
+/* control.c: all of them; ends with a NULL method. openapi.json describes them. */
+extern const struct http_route control_routes[];
+
+/* asset.c */
+http_handler control_dashboard, control_dashboard_style, control_dashboard_script, control_openapi;
+
 /* hub.c */
 http_handler control_healthz, control_readyz, control_ca, control_hub, control_change_hub,
     control_flush;
