@@ -488,6 +488,36 @@ void database_clear(struct database *database, const char *const *kept)
     sqlite3_finalize(tables);
 }
 
+bool database_copy(sqlite3 *to, sqlite3 *from)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+    if (!backup) {
+        return false;
+    }
+    sqlite3_backup_step(backup, -1);
+    return sqlite3_backup_finish(backup) == SQLITE_OK;
+}
+
+enum hub_code database_adopt(sqlite3 *handle, const char *name, struct hub_error *error)
+{
+    enum hub_code code = inspect(handle, name, error);
+    if (code == HUB_OK && !migrate(handle)) {
+        code = refuse_open(error, name, sqlite3_errmsg(handle));
+    }
+    return code;
+}
+
+enum hub_code database_replace(struct database *database, sqlite3 *from, struct hub_error *error)
+{
+    if (database->checkpoint) {
+        checkpoint_wait(database->checkpoint);
+    }
+    return database_copy(database->handle, from)
+               ? HUB_OK
+               : hub_refuse(error, HUB_SERVER_ERROR, "The database could not be replaced: %s.",
+                     sqlite3_errmsg(database->handle));
+}
+
 void database_reload(struct database *database)
 {
     for (size_t i = 0; i < database->member_count; i++) {

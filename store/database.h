@@ -84,6 +84,18 @@ void database_clear(struct database *database, const char *const *kept);
 /* The rows are others now: every member reads them anew. No group may be open. */
 void database_reload(struct database *database);
 
+/* Copies every page; what was in `to` is gone. False: `to` says why. */
+bool database_copy(struct sqlite3 *to, struct sqlite3 *from);
+
+/* Looks at a database that is not open as one, and brings its schema up to date. Errors as
+ * database_open; `name` is for the sentence. */
+enum hub_code database_adopt(struct sqlite3 *handle, const char *name, struct hub_error *error);
+
+/* The rows of `from`, which has this version's schema, take the place of all there is. No group may
+ * be open; database_reload has to follow. Errors: SERVER_ERROR, with nothing changed. */
+enum hub_code database_replace(
+    struct database *database, struct sqlite3 *from, struct hub_error *error);
+
 /* Something waits for database_commit. */
 bool database_has_work(const struct database *database);
 

@@ -19,6 +19,7 @@ struct hub {
     struct subscriptions *subscriptions;
     struct twins *twins;
     struct telemetry *telemetry;
+    struct snapshots *snapshots;
     struct hub_settings settings;
     struct instant now; /* of this turn, once it has begun */
     bool turn_has_begun;
@@ -67,6 +68,7 @@ enum hub_code hub_open(struct hub **out, const struct hub_options *options, stru
         database, hub->queues, hub->registry, hub->feedback, hub->journal, &hub->settings);
     hub->subscriptions = subscriptions_open(database);
     hub->twins = twins_open(database);
+    hub->snapshots = snapshots_open(options->path);
     journal_note(hub->journal,
         &(struct journal_entry){.at = clock_now(hub->clock), .event = JOURNAL_STARTED});
     hub_now(hub);
@@ -81,6 +83,7 @@ void hub_close(struct hub *hub)
         return;
     }
     database_commit(hub->database);
+    snapshots_free(hub->snapshots);
     twins_free(hub->twins);
     subscriptions_free(hub->subscriptions);
     mailboxes_free(hub->mailboxes);
@@ -283,6 +286,27 @@ enum hub_code hub_reset(struct hub *hub, bool keep_devices, struct hub_error *er
     clock_reset(hub->clock);
     read_again(hub, JOURNAL_RESET);
     return HUB_OK;
+}
+
+struct snapshots *hub_snapshots(struct hub *hub)
+{
+    return hub->snapshots;
+}
+
+enum hub_code hub_save(struct hub *hub, const char *name, struct hub_error *error)
+{
+    end_turns(hub);
+    return snapshot_save(hub->snapshots, name, hub->database, hub->clock, error);
+}
+
+enum hub_code hub_restore(struct hub *hub, const char *name, struct hub_error *error)
+{
+    end_turns(hub);
+    enum hub_code code = snapshot_restore(hub->snapshots, name, hub->database, hub->clock, error);
+    if (code == HUB_OK) {
+        read_again(hub, JOURNAL_RESTORED);
+    }
+    return code;
 }
 
 /* ---- identities ---- */

@@ -18,6 +18,7 @@
 #include "store/journal.h"
 #include "store/mailbox.h"
 #include "store/settings.h"
+#include "store/snapshot.h"
 #include "store/subscription.h"
 #include "store/telemetry.h"
 #include "store/twin.h"
@@ -90,6 +91,13 @@ void hub_listen_time(struct hub *hub, hub_time_passed *passed, void *listener);
 /* Empties the hub: devices, messages, feedback and journal go, the clock is the machine's again.
  * The devices stay if `keep_devices`. Errors: SERVER_ERROR, with nothing changed. */
 enum hub_code hub_reset(struct hub *hub, bool keep_devices, struct hub_error *error);
+
+struct snapshots *hub_snapshots(struct hub *hub);
+
+/* As snapshot_save and snapshot_restore; what waits for a commit is committed before. A hub that is
+ * restored has the rows and the clock of then; its journal begins anew. */
+enum hub_code hub_save(struct hub *hub, const char *name, struct hub_error *error);
+enum hub_code hub_restore(struct hub *hub, const char *name, struct hub_error *error);
 
 /* ---- identities, with all that hangs on them ---- */
 

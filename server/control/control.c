@@ -18,7 +18,11 @@
 #define IDENTITY_MAX 65536
 #define MESSAGE_MAX 1048576 /* 64 KB in base64 or JSON's escapes, with properties */
 
-static const struct http_route routes[] = {
+const struct http_route control_routes[] = {
+    {"GET", "/", 0, control_dashboard},
+    {"GET", "/dashboard.css", 0, control_dashboard_style},
+    {"GET", "/dashboard.js", 0, control_dashboard_script},
+    {"GET", "/control/v1/openapi.json", 0, control_openapi},
     {"GET", "/healthz", 0, control_healthz},
     {"GET", "/readyz", 0, control_readyz},
     {"GET", "/metrics", 0, control_metrics},
@@ -54,6 +58,11 @@ static const struct http_route routes[] = {
     {"GET", "/control/v1/faults", 0, control_faults},
     {"POST", "/control/v1/faults", BODY_MAX, control_add_fault},
     {"DELETE", "/control/v1/faults/{}", 0, control_delete_fault},
+    {"GET", "/control/v1/snapshots", 0, control_snapshots},
+    {"GET", "/control/v1/snapshots/{}", 0, control_get_snapshot},
+    {"POST", "/control/v1/snapshots/{}", BODY_MAX, control_save},
+    {"POST", "/control/v1/snapshots/{}/restore", BODY_MAX, control_restore},
+    {"DELETE", "/control/v1/snapshots/{}", 0, control_delete_snapshot},
     {NULL, NULL, 0, NULL},
 };
 
@@ -140,7 +149,7 @@ struct control *control_create(const struct control_options *options)
     struct control *control = memory_allocate(sizeof *control);
     control->options = *options;
     control->hub = sessions_hub(options->sessions);
-    const struct http_options http = {.routes = routes,
+    const struct http_options http = {.routes = control_routes,
         .context = control,
         .admit = admit,
         .refuse = refuse,

@@ -79,6 +79,12 @@ json_t *shape_list(json_t *items, const char *next);
 
 /* ---- requests ---- */
 
+/* control.c: all of them; ends with a NULL method. openapi.json describes them. */
+extern const struct http_route control_routes[];
+
+/* asset.c */
+http_handler control_dashboard, control_dashboard_style, control_dashboard_script, control_openapi;
+
 /* hub.c */
 http_handler control_healthz, control_readyz, control_ca, control_hub, control_change_hub,
     control_flush;
@@ -137,12 +143,17 @@ void listeners_dismiss(struct control *control);
 /* upheaval.c: what needs the hub for itself, done in order once nobody is connected */
 typedef enum hub_code upheaval_act(
     struct control *control, void *item, struct hub_error *error); /* takes `item` */
-void upheaval_begin(
-    struct control *control, struct http_request *request, upheaval_act *act, void *item);
+/* `drops`: the connections. An act that is done is answered 204. */
+void upheaval_begin(struct control *control, struct http_request *request, bool drops,
+    upheaval_act *act, void *item);
 void upheaval_free(struct control *control); /* refuses whoever waits */
 
 /* faults.c */
 http_handler control_faults, control_add_fault, control_delete_fault;
+
+/* snapshots.c */
+http_handler control_snapshots, control_get_snapshot, control_save, control_restore,
+    control_delete_snapshot;
 
 /* reset.c */
 http_handler control_reset;

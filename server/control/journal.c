@@ -89,6 +89,7 @@ void control_journal(void *context, struct http_request *request)
     }
     snprintf(next, sizeof next, "%" PRIu64, last);
     json_t *list = shape_list(items, entry ? next : NULL);
+    json_object_set_new(list, "last", json_integer((json_int_t)journal_last_id(journal)));
     json_object_set_new(list, "dropped", json_integer((json_int_t)journal_dropped(journal)));
     control_answer_json(control, request, 200, list);
 }

@@ -59,7 +59,7 @@ void control_reset(void *context, struct http_request *request)
     struct keep *keep = memory_allocate(sizeof *keep);
     json_t *body = control_read_body(request, members);
     if (body && read_keep(request, json_object_get(body, "keep"), keep)) {
-        upheaval_begin(context, request, reset, keep);
+        upheaval_begin(context, request, true, reset, keep);
     } else {
         free(keep);
     }

@@ -1,6 +1,6 @@
 /*
- * What replaces all there is: every connection is dropped, and when all are gone the act has the
- * hub for itself, between two turns.
+ * What needs the hub for itself, between two turns, one after the other. For what replaces all
+ * there is, every connection is dropped before.
  */
 #include "server/control/internal.h"
 #include "store/memory.h"
@@ -14,6 +14,7 @@ struct upheaval {
     struct http_request *request;
     upheaval_act *act;
     void *item;
+    bool drops;
     int looks;
     struct upheaval *prev, *next;
 };
@@ -34,7 +35,8 @@ static void step(void *context)
 {
     struct control *control = context;
     struct upheaval *upheaval = control->upheavals;
-    if (sessions_count(control->options.sessions) > 0 && upheaval->looks++ < LOOKS_MAX) {
+    if (upheaval->drops && sessions_count(control->options.sessions) > 0 &&
+        upheaval->looks++ < LOOKS_MAX) {
         sessions_end_all(control->options.sessions, END_RESET);
         loop_timer_arm(control->upheaval_timer, 1);
         return;
@@ -45,11 +47,11 @@ static void step(void *context)
     }
 }
 
-void upheaval_begin(
-    struct control *control, struct http_request *request, upheaval_act *act, void *item)
+void upheaval_begin(struct control *control, struct http_request *request, bool drops,
+    upheaval_act *act, void *item)
 {
     struct upheaval *upheaval = memory_allocate(sizeof *upheaval);
-    *upheaval = (struct upheaval){.request = request, .act = act, .item = item};
+    *upheaval = (struct upheaval){.request = request, .act = act, .item = item, .drops = drops};
     DL_APPEND(control->upheavals, upheaval);
     if (!control->upheaval_timer) {
         control->upheaval_timer = loop_timer_create(control->options.loop, step, control);

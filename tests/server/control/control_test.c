@@ -52,7 +52,7 @@ END_TEST
 START_TEST(test_what_is_not_there_is_a_problem)
 {
     begin();
-    check_refused(404, "GET", "/", NULL, "nothing");
+    check_refused(404, "GET", "/index.html", NULL, "nothing");
     check_refused(404, "GET", V1 "/fault", NULL, "nothing");
     check_refused(405, "PUT", V1 "/clock", NULL, "GET");
     char long_body[5001];
