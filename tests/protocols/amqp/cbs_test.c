@@ -8,9 +8,9 @@
 #include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <inttypes.h>
 
 #define SAS "servicebus.windows.net:sastoken"
 #define SAS_DOTNET "azure-devices.net:sastoken"
