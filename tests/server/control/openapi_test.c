@@ -218,11 +218,27 @@ static void check_first(const char *schema, const char *target)
     json_decref(list);
 }
 
+static void check_counts(void)
+{
+    json_t *hub = ask(200, "GET", V1 "/hub", NULL);
+    const char *name;
+    json_t *count, *schemas = json_object_get(json_object_get(document, "components"), "schemas");
+    const json_t *described = json_object_get(
+        json_object_get(json_object_get(json_object_get(schemas, "Hub"), "properties"), "counts"),
+        "properties");
+    json_object_foreach(json_object_get(hub, "counts"), name, count)
+    {
+        ck_assert_msg(json_object_get(described, name) != NULL, "counts.%s", name);
+    }
+    json_decref(hub);
+}
+
 START_TEST(test_answers_have_the_described_members)
 {
     read_document();
     act(201, "POST", V1 "/devices/d1/messages", "{}");
     check_answer("Hub", "GET", V1 "/hub", NULL);
+    check_counts();
     check_answer("Clock", "GET", V1 "/clock", NULL);
     check_answer("Device", "GET", V1 "/devices/d1", NULL);
     check_answer("DeviceList", "GET", V1 "/devices", NULL);
