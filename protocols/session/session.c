@@ -68,19 +68,19 @@ const char *session_end_name(enum session_end end)
 
 /* ---- connections ---- */
 
-static void note_connection(
-    const struct connection *connection, enum journal_event event, const char *reason)
+static void note(const struct connection *connection, enum journal_event event, const char *who)
 {
+    const char *reason = event == JOURNAL_DISCONNECTED ? connection->going_because : NULL;
     struct hub *hub = connection->sessions->hub;
     journal_note(hub_journal(hub), &(struct journal_entry){.at = hub_now(hub),
                                        .event = event,
-                                       .device = connection->identity,
+                                       .device = who,
                                        .protocol = protocol_name(connection->protocol),
                                        .connection = connection->id,
                                        .reason = reason});
     LOG(LOG_DEBUG, event == JOURNAL_CONNECTED ? "CONNECTION-OPEN" : "CONNECTION-CLOSED",
         journal_event_name(event), {"protocol", protocol_name(connection->protocol)},
-        {"address", connection->address}, {"identity", connection->identity}, {"reason", reason});
+        {"address", connection->address}, {"identity", who}, {"reason", reason});
 }
 
 struct connection *connection_open(struct sessions *sessions, enum protocol protocol,
@@ -96,23 +96,26 @@ struct connection *connection_open(struct sessions *sessions, enum protocol prot
         .owner = owner};
     DL_APPEND(sessions->connections, connection);
     sessions->count++;
-    note_connection(connection, JOURNAL_CONNECTED, NULL);
     return connection;
 }
 
 void connection_close(struct connection *connection, const char *reason)
 {
     struct sessions *sessions = connection->sessions;
+    connection->going_because = reason;
     while (connection->consumers) {
         consumer_close(connection->consumers);
     }
     while (connection->attendances) {
         attendance_close(connection->attendances);
     }
-    note_connection(connection, JOURNAL_DISCONNECTED, reason);
+    if (connection->came_as) {
+        note(connection, JOURNAL_DISCONNECTED, connection->came_as);
+    }
     DL_DELETE(sessions->connections, connection);
     sessions->count--;
     free(connection->identity);
+    free(connection->came_as);
     free(connection->client_version);
     free(connection->address);
     free(connection);
@@ -144,6 +147,10 @@ static void replace(char **text, const char *by)
 void connection_set_identity(struct connection *connection, const char *identity)
 {
     replace(&connection->identity, identity);
+    if (!connection->came_as) {
+        connection->came_as = memory_copy_string(identity);
+        note(connection, JOURNAL_CONNECTED, identity);
+    }
 }
 
 void connection_set_client_version(struct connection *connection, const char *version)
@@ -260,6 +267,10 @@ struct attendance *attendance_open(struct connection *connection, const char *de
     DL_APPEND(connection->attendances, attendance);
     DL_APPEND2(device->attendances, attendance, prev_of_device, next_of_device);
     mark_connected(sessions, device_id, 1);
+    if (connection->came_as && strcmp(connection->came_as, attendance->device_id) != 0) {
+        attendance->is_further = true;
+        note(connection, JOURNAL_CONNECTED, attendance->device_id);
+    }
     return attendance;
 }
 
@@ -270,6 +281,9 @@ void attendance_close(struct attendance *attendance)
     DL_DELETE(attendance->connection->attendances, attendance);
     DL_DELETE2(device->attendances, attendance, prev_of_device, next_of_device);
     mark_connected(sessions, attendance->device_id, -1);
+    if (attendance->is_further) {
+        note(attendance->connection, JOURNAL_DISCONNECTED, attendance->device_id);
+    }
     if (!device->attendances) {
         HASH_DELETE(by_id, sessions->attended, device);
         free(device);

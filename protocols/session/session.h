@@ -59,7 +59,8 @@ void connection_listen_clock(struct connection *connection, void (*moved)(void *
 uint64_t connection_id(const struct connection *connection);
 struct actor connection_actor(const struct connection *connection);
 
-/* For the list of connections: who it is (a device, or a policy) and with what software. */
+/* For the list of connections: who it is (a device, or a policy) and with what software. With its
+ * first identity a connection has come, in the journal; before that it is nobody's. */
 void connection_set_identity(struct connection *connection, const char *identity);
 void connection_set_client_version(struct connection *connection, const char *version);
 

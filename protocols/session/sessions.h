@@ -16,6 +16,7 @@ struct attendance {
     void *owner;
     struct attendance *prev, *next; /* of the connection */
     struct attendance *prev_of_device, *next_of_device; /* of the device */
+    bool is_further; /* the connection came as another: this one comes and goes by itself */
 };
 
 /* The attendances of one device. */
@@ -30,6 +31,8 @@ struct connection {
     uint64_t id;
     enum protocol protocol;
     char *identity, *client_version, *address;
+    char *came_as; /* the first identity; its coming is in the journal. NULL: nobody yet */
+    const char *going_because; /* while it is being closed */
     struct instant since;
     bool fault_was_asked; /* for its beginning */
     connection_ended *ended;

@@ -194,10 +194,9 @@ static void print_environment_row(FILE *out, const struct option_row *row)
 
 void options_print_environment(FILE *out)
 {
-    fputs("# Settings of devicebound.service; devicebound(1) has them all. Each stands here with "
-          "its\n"
-          "# default; commas separate what is repeatable. After a change: systemctl restart "
-          "devicebound\n",
+    fputs("# Settings of devicebound.service, each with its default; devicebound(1) has them all.\n"
+          "# Commas separate what is repeatable. After a change:\n"
+          "#     systemctl restart devicebound\n",
         out);
     for (enum option_group group = 0; group < GROUP_VERB; group++) {
         fprintf(out, "\n# ---- %s ----\n", option_group_titles[group]);

@@ -303,10 +303,11 @@ test('files, which need a storage account, give 400 in layout 2', async () => {
 });
 
 test('what devices do not have over HTTPS gives 401 or 404 in layout 2', async () => {
-  for (const route of ['/twins/events', '/devices/events/modules/m/messages/devicebound']) {
-    checkFlat(await ask('events', 'GET', `${route}?${VERSION}`), '404 Not Found', 'GenericNotFound');
+  checkFlat(await ask('events', 'GET', `/devices/events/modules/m/messages/devicebound?${VERSION}`),
+    '404 Not Found', 'GenericNotFound');
+  for (const route of ['/twins/events', '/devices/events']) { // for services
+    checkFlat(await ask('events', 'GET', `${route}?${VERSION}`), '401 Unauthorized', 'IotHubUnauthorizedAccess');
   }
-  checkFlat(await ask('events', 'GET', `/devices/events?${VERSION}`), '401 Unauthorized', 'IotHubUnauthorizedAccess');
 });
 
 test('no api-version, or an unknown one, gives 400 in layout 1', async () => {

@@ -50,7 +50,7 @@ class Container {
 
   /* One second after the signal the engine would kill it. Gives the exit code. */
   async stop() {
-    await engine('stop', '--time', '1', this.id);
+    await engine('stop', '-t', '1', this.id);
     return engine('inspect', '--format', '{{.State.ExitCode}}', this.id);
   }
 }

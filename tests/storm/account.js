@@ -217,4 +217,4 @@ class Account {
   }
 }
 
-module.exports = { Account, ENDS };
+module.exports = { Account };

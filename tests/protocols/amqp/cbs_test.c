@@ -8,10 +8,9 @@
 #include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #define SAS "servicebus.windows.net:sastoken"
 #define SAS_DOTNET "azure-devices.net:sastoken"
@@ -547,21 +546,19 @@ START_TEST(test_several_devices_share_a_connection_and_one_failing_leaves_the_ot
 }
 END_TEST
 
-/* `se` so far in the past that its grace ends in `seconds`. */
-static const char *expiring_in(int seconds)
+/* A token obeys the hub's clock here. `se` so far in the past that its grace ends in a minute. */
+static const char *expiring_in_a_minute(struct bench *bench)
 {
     static char text[24];
-    snprintf(text, sizeof(text), "%lld", (long long)time(NULL) - 300 + seconds);
+    clock_let_tokens_follow(bench->clock, true);
+    int64_t now_s = clock_now(bench->clock).us / 1000000;
+    snprintf(text, sizeof(text), "%" PRId64, now_s - 300 + 60);
     return text;
 }
 
-/* The machine's clock cannot be moved: waits for it, at most three seconds. */
-static void wait_for_expiry(struct bench *bench, const char *expiry)
+static void let_it_expire(struct bench *bench)
 {
-    for (int i = 0; i < 300 && time(NULL) <= atoll(expiry) + 300; i++) {
-        usleep(10000);
-    }
-    usleep(2000);
+    bench_advance(bench, DURATION_SECONDS(61));
     fake_loop_fire_all(bench->loop);
 }
 
@@ -569,8 +566,8 @@ START_TEST(test_a_link_whose_token_has_expired_is_detached_and_others_stay)
 {
     struct bench bench;
     struct peer peer;
-    const char *expiry = expiring_in(1);
     bench_open(&bench);
+    const char *expiry = expiring_in_a_minute(&bench);
     open_with_pair(&peer, &bench);
     struct form form = {.operation = "put-token",
         .type = SAS,
@@ -581,8 +578,8 @@ START_TEST(test_a_link_whose_token_has_expired_is_detached_and_others_stay)
     ck_assert_int_eq(ask(&peer, &form), 200);
     peer_attach_receiver(&peer, 0, 2, "c1", "/devices/d1/messages/devicebound");
     peer_attach_receiver(&peer, 0, 3, "c2", "/devices/d2/messages/devicebound");
-    ck_assert_int_le(fake_loop_next_delay(bench.loop), 2001);
-    wait_for_expiry(&bench, expiry);
+    ck_assert_int_le(fake_loop_next_delay(bench.loop), 60001);
+    let_it_expire(&bench);
     peer_expect_detach(&peer, "amqp:unauthorized-access", 401003);
     ck_assert_uint_eq(peer.frame.fields[0].is.number, 2);
     peer_expect_silence(&peer);
@@ -596,8 +593,8 @@ START_TEST(test_without_any_valid_token_the_connection_is_closed)
 {
     struct bench bench;
     struct peer peer;
-    const char *expiry = expiring_in(1);
     bench_open(&bench);
+    const char *expiry = expiring_in_a_minute(&bench);
     open_with_pair(&peer, &bench);
     struct form form = {.operation = "put-token",
         .type = SAS,
@@ -605,7 +602,7 @@ START_TEST(test_without_any_valid_token_the_connection_is_closed)
             (struct token_recipe){.resource = TEST_HOST, .policy = "service", .expiry = expiry})};
     ck_assert_int_eq(ask(&peer, &form), 200);
     peer_attach_sender(&peer, 0, 2, "sender", "/messages/devicebound");
-    wait_for_expiry(&bench, expiry);
+    let_it_expire(&bench);
     const struct frame_seen *frame = peer_next(&peer);
     while (frame && frame->code != FRAME_CLOSE) {
         frame = peer_next(&peer);
@@ -620,8 +617,8 @@ START_TEST(test_a_renewed_token_keeps_the_links)
 {
     struct bench bench;
     struct peer peer;
-    const char *expiry = expiring_in(1);
     bench_open(&bench);
+    const char *expiry = expiring_in_a_minute(&bench);
     open_with_pair(&peer, &bench);
     struct form form = {.operation = "put-token",
         .type = SAS,
@@ -631,7 +628,7 @@ START_TEST(test_a_renewed_token_keeps_the_links)
     peer_attach_receiver(&peer, 0, 2, "c1", "/devices/d1/messages/devicebound");
     form.token = token_for(TEST_HOST "/devices/d1");
     ck_assert_int_eq(ask(&peer, &form), 200);
-    wait_for_expiry(&bench, expiry);
+    let_it_expire(&bench);
     peer_expect_silence(&peer);
     bench_close(&bench);
 }

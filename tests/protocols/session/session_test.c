@@ -166,21 +166,51 @@ START_TEST(test_connections_are_listed_in_the_order_of_their_ids)
 }
 END_TEST
 
-START_TEST(test_coming_and_going_is_in_the_journal)
+/* How often the journal has that event of that device, with that reason. */
+static unsigned noted(enum journal_event event, const char *device, const char *reason)
+{
+    const struct journal_entry *entry = NULL;
+    unsigned count = 0;
+    while ((entry = journal_next(hub_journal(f.hub), entry ? entry->id : 0))) {
+        count += entry->event == event && strcmp(entry->protocol, "mqttWs") == 0 &&
+                 strcmp(entry->device, device) == 0 &&
+                 (!reason || strcmp(entry->reason, reason) == 0);
+    }
+    return count;
+}
+
+START_TEST(test_coming_and_going_is_in_the_journal_under_its_name)
+{
+    struct client client, stranger;
+    begin();
+    connect_client(&client, PROTOCOL_MQTT_WS);
+    connect_client(&stranger, PROTOCOL_MQTT_WS);
+    connection_set_identity(client.connection, "d1");
+    connection_set_identity(client.connection, "d1");
+    connection_close(client.connection, "why not");
+    connection_close(stranger.connection, "never said its name");
+    hub_end_turn(f.hub);
+    ck_assert_uint_eq(noted(JOURNAL_CONNECTED, "d1", NULL), 1);
+    ck_assert_uint_eq(noted(JOURNAL_DISCONNECTED, "d1", "why not"), 1);
+    finish();
+}
+END_TEST
+
+START_TEST(test_each_device_of_a_connection_comes_and_goes)
 {
     struct client client;
     begin();
     connect_client(&client, PROTOCOL_MQTT_WS);
+    attendance_open(client.connection, "d1", NULL, NULL);
+    connection_set_identity(client.connection, "d1");
+    attendance_open(client.connection, "d2", NULL, NULL);
+    connection_set_identity(client.connection, "d2");
     connection_close(client.connection, "why not");
     hub_end_turn(f.hub);
-    const struct journal_entry *entry = NULL;
-    unsigned came = 0, went = 0;
-    while ((entry = journal_next(hub_journal(f.hub), entry ? entry->id : 0))) {
-        came += entry->event == JOURNAL_CONNECTED && strcmp(entry->protocol, "mqttWs") == 0;
-        went += entry->event == JOURNAL_DISCONNECTED && strcmp(entry->reason, "why not") == 0;
+    for (const char *const *device = (const char *const[]){"d1", "d2", NULL}; *device; device++) {
+        ck_assert_uint_eq(noted(JOURNAL_CONNECTED, *device, NULL), 1);
+        ck_assert_uint_eq(noted(JOURNAL_DISCONNECTED, *device, "why not"), 1);
     }
-    ck_assert_uint_eq(came, 1);
-    ck_assert_uint_eq(went, 1);
     finish();
 }
 END_TEST
@@ -539,7 +569,8 @@ START_TEST(test_each_connection_has_its_own_in_flight)
 END_TEST
 
 SUITE_MAIN("session", test_connections_are_listed_in_the_order_of_their_ids,
-    test_coming_and_going_is_in_the_journal, test_one_or_all_are_asked_to_end,
+    test_coming_and_going_is_in_the_journal_under_its_name,
+    test_each_device_of_a_connection_comes_and_goes, test_one_or_all_are_asked_to_end,
     test_names_of_protocols_and_ends_differ, test_a_device_is_connected_while_somebody_attends_it,
     test_who_attends_a_device_is_told_of_its_loss_after_the_commit,
     test_a_message_is_given_after_the_commit_that_locks_it,

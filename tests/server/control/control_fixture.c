@@ -110,10 +110,16 @@ void begin(void)
     control_accept(control, peer_stream(peer));
 }
 
-void finish(void)
+void stop_control(void)
 {
     hub_end_turn(small.hub);
     control_free(control);
+    control = NULL;
+}
+
+void finish(void)
+{
+    stop_control();
     peer_free(peer);
     sessions_close(sessions);
     loop_free(bench.loop);

@@ -24,6 +24,9 @@ extern bool is_ready, seed_fails;
 void begin(void);
 void finish(void);
 
+/* Before it, so that further clients can be freed. */
+void stop_control(void);
+
 /* A second client: it asks from now on. Returns the one that did. */
 struct peer *change_peer(void);
 

@@ -423,8 +423,9 @@ START_TEST(test_a_wait_ends_with_its_last_entry)
     peer = waiting;
     struct answer *answer = peer_answer(peer);
     answer_check_status(answer, 200);
-    finish();
+    stop_control();
     peer_free(other);
+    finish();
 }
 END_TEST
 

@@ -174,10 +174,11 @@ START_TEST(test_listeners_are_bounded)
     stop_listening();
     listen_to(EVENTS, "");
     listeners[0] = listener;
-    finish(); /* with all of them there */
+    stop_control(); /* with all of them there */
     for (size_t i = 0; i < 100; i++) {
         peer_free(listeners[i]);
     }
+    finish();
 }
 END_TEST
 
