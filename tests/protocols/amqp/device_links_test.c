@@ -2,7 +2,7 @@
  * What device SDKs attach beside the link they receive on: telemetry, twin, methods.
  */
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
+#include "tests/suite.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -407,7 +407,7 @@ START_TEST(test_method_links_are_attached_and_stay_silent)
 }
 END_TEST
 
-SUITE("amqp device links", test_pitfall_05_a_twin_reply_follows_the_disposition_of_its_request,
+SUITE_MAIN("amqp device links", test_pitfall_05_a_twin_reply_follows_the_disposition_of_its_request,
     test_every_twin_operation_of_the_sdks_is_answered,
     test_reported_properties_are_merged_versioned_and_read_back,
     test_a_device_reads_what_a_service_desires,

@@ -1,6 +1,6 @@
 #include "protocols/amqp/refusal.h"
 
-#include "tests/protocols/amqp/suite.h"
+#include "tests/suite.h"
 
 #include <jansson.h>
 #include <proton/codec.h>
@@ -93,5 +93,5 @@ START_TEST(test_the_longest_refusal_stays_below_the_smallest_frame)
 }
 END_TEST
 
-SUITE("amqp refusal", test_each_code_has_the_condition_its_clients_know,
+SUITE_MAIN("amqp refusal", test_each_code_has_the_condition_its_clients_know,
     test_a_description_is_one_line_of_json, test_the_longest_refusal_stays_below_the_smallest_frame)
