@@ -47,6 +47,8 @@ struct seed_device {
     struct identity_draft draft;
     bool has_status, has_authentication, has_key;
     struct simulator_rule simulator; /* `count` 0: it is not played */
+    struct json_t
+        *messages; /* list of what waits for a new device (message_codec.h); NULL: nothing */
 };
 
 struct seed_list {
