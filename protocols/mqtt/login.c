@@ -281,6 +281,9 @@ bool login_handle(
     if (code == HUB_OK) {
         code = authenticate(connection, &connect, device_id, &grant, &error);
     }
+    if (code == HUB_OK) {
+        code = mqtt_connection_take(connection, THROTTLE_CONNECT, &error);
+    }
     if (code != HUB_OK) {
         hub_count_refusal(code);
         note_failure(connection, device_id[0] ? device_id : NULL, error.sentence);
