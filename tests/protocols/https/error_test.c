@@ -131,6 +131,22 @@ static const struct row {
     {HUB_SERVICE_UNAVAILABLE, NESTED, "DELETE",
         "/devices/d1/messages/devicebound" TOKEN "?" VERSION, .is_device = true, .by_fault = true,
         .fault = FAULT_SETTLE},
+    {HUB_THROTTLE_BACKLOG_LIMIT_EXCEEDED, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_THROTTLING_BACKLOG_TIMEOUT, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_DEVICE_THROTTLING_LIMIT_EXCEEDED, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_GENERIC_TIMEOUT, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_GENERIC_BAD_GATEWAY, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_SERVER_BUSY, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_IOT_HUB_RESTORING, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_GATEWAY_TIMEOUT, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
 };
 
 /* Codes that no row has, and why. */
