@@ -267,11 +267,13 @@ static bool faults_pass(struct amqp_connection *connection, struct fault *fault)
 void amqp_connection_remote_open(struct amqp_connection *connection)
 {
     pn_connection_t *wire = connection->driver.connection;
+    const struct protocol_context *context = &connection->server->context;
     struct fault fault;
     if (!faults_pass(connection, &fault)) {
         return;
     }
-    if (fault.action == FAULT_ERROR) {
+    if (fault.action == FAULT_ERROR || throttle_take(context->sessions, THROTTLE_CONNECT,
+                                           hub_now(context->hub), &fault.error) != HUB_OK) {
         amqp_connection_close(connection, &fault.error, NULL);
         return;
     }

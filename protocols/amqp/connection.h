@@ -21,6 +21,7 @@
 #include "protocols/amqp/tokens.h"
 #include "protocols/amqp/value.h"
 #include "protocols/session/fault.h"
+#include "protocols/session/throttle.h"
 
 #include <proton/connection_driver.h>
 #include <uthash.h>

@@ -103,6 +103,7 @@ struct options {
     int mqtt_unknown_filter; /* enum mqtt_unknown_filter */
     struct duration mqtt_token_grace;
     int https_lock_time; /* enum lock_time_mode */
+    int throttle; /* enum throttle_profile */
 
     int log_level; /* enum log_level */
     int log_format; /* enum log_format */

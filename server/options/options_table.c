@@ -1,6 +1,7 @@
 #include "server/options/options_table.h"
 
 #include "protocols/mqtt/mqtt.h"
+#include "protocols/session/throttle.h"
 
 #include <stddef.h>
 
@@ -25,6 +26,8 @@ static const struct option_word trace_words[] = {{"amqp", TRACE_AMQP}, {"mqtt", 
 static const struct option_word disabled_device_words[] = {{"3", 3}, {"5", 5}, {0}};
 static const struct option_word unknown_filter_words[] = {
     {"close", MQTT_UNKNOWN_FILTER_CLOSES}, {"fail", MQTT_UNKNOWN_FILTER_FAILS}, {0}};
+static const struct option_word throttle_words[] = {{"off", THROTTLE_OFF}, {"free", THROTTLE_FREE},
+    {"s1", THROTTLE_S1}, {"s2", THROTTLE_S2}, {"s3", THROTTLE_S3}, {0}};
 static const struct option_word lock_time_words[] = {
     {"fixed", LOCK_TIME_FIXED}, {"honour", LOCK_TIME_HONOUR}, {0}};
 
@@ -151,6 +154,9 @@ const struct option_row option_rows[] = {
     {.flag = "https-lock-time", .key = "https.lockTime", .group = GROUP_BEHAVIOUR,
      .type = OPTION_CHOICE, .offset = AT(https_lock_time), .placeholder = "MODE", .initial = "fixed",
      .words = lock_time_words, .help = "Whether a device may ask for another lock time over HTTPS: fixed, or honour"},
+    {.flag = "throttle", .key = "throttle", .group = GROUP_BEHAVIOUR, .type = OPTION_CHOICE, .offset = AT(throttle),
+     .placeholder = "PROFILE", .initial = "off", .words = throttle_words,
+     .help = "Rate limits of a hub with one unit of that size; beyond them 429001"},
 
     {.flag = "log-level", .key = "log.level", .group = GROUP_LOG, .type = OPTION_CHOICE, .offset = AT(log_level),
      .placeholder = "LEVEL", .initial = "info", .words = level_words, .can_change = true, .help = "What is logged on stderr"},

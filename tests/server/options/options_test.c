@@ -55,6 +55,7 @@ static const struct sample {
     {"mqtt-unknown-filter", "fail", "close", {0}},
     {"mqtt-token-grace", "PT0S", "P1D", {0}},
     {"https-lock-time", "honour", "fixed", {0}},
+    {"throttle", "s2", "off", {0}},
     {"log-level", "error", "debug", {0}},
     {"log-format", "json", "text", {0}},
     {"trace", "amqp", "amqp,mqtt", {0}},
