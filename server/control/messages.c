@@ -25,32 +25,12 @@ static struct queue *find_queue(struct control *control, struct http_request *re
 
 /* ---- looking ---- */
 
-static void set_state(json_t *shape, enum queue_state state, uint64_t sequence, uint32_t count)
-{
-    json_object_set_new(shape, "sequenceNumber", json_integer((json_int_t)sequence));
-    json_object_set_new(shape, "state", json_string(queue_state_name(state)));
-    json_object_set_new(shape, "deliveryCount", json_integer((json_int_t)count));
-}
-
-static void set_lock(json_t *shape, const struct lock_token *token, struct instant until)
-{
-    char text[LOCK_TOKEN_TEXT_SIZE];
-    lock_token_format(token, text);
-    json_object_set_new(shape, "lockToken", json_string(text));
-    json_object_set_new(shape, "lockedUntil", shape_instant(until));
-}
-
 static json_t *shape_view(struct queue *queue, const struct queue_view *view)
 {
     struct message *message = queue_read(queue, view->sequence);
     json_t *shape = message ? shape_message(message) : json_object();
     message_release(message);
-    set_state(shape, view->state, view->sequence, view->delivery_count);
-    if (view->state == QUEUE_INVISIBLE) {
-        set_lock(shape, &view->lock_token, view->locked_until);
-    }
-    json_object_set_new(shape, "expiryTime", shape_instant(view->expires));
-    json_object_set_new(shape, "enqueuedTime", shape_instant(view->enqueued));
+    shape_set_view(shape, view);
     return shape;
 }
 
@@ -143,10 +123,13 @@ void control_receive(void *context, struct http_request *request)
     } else {
         json_t *shape = shape_message(delivery.message);
         message_release(delivery.message);
-        set_state(shape, QUEUE_INVISIBLE, delivery.sequence, delivery.delivery_count);
-        set_lock(shape, &delivery.lock_token, delivery.locked_until);
-        json_object_set_new(shape, "expiryTime", shape_instant(delivery.expires));
-        json_object_set_new(shape, "enqueuedTime", shape_instant(delivery.enqueued));
+        shape_set_view(shape, &(struct queue_view){.sequence = delivery.sequence,
+                                  .state = QUEUE_INVISIBLE,
+                                  .delivery_count = delivery.delivery_count,
+                                  .lock_token = delivery.lock_token,
+                                  .enqueued = delivery.enqueued,
+                                  .expires = delivery.expires,
+                                  .locked_until = delivery.locked_until});
         control_answer_json(control, request, 200, shape);
     }
 }

@@ -29,6 +29,11 @@ enum verb {
     VERB_HEALTHCHECK,
     VERB_CONNECTION_STRING,
     VERB_CA,
+    VERB_SEND,
+    VERB_RECEIVE,
+    VERB_FEEDBACK,
+    VERB_WATCH,
+    VERB_ADVANCE,
     VERB_HELP,
     VERB_HELP_MARKDOWN, /* the settings as the README shows them */
     VERB_HELP_MAN, /* and as the package carries them */
@@ -55,6 +60,8 @@ struct seed_list {
     struct seed_device *items;
     size_t count;
 };
+
+#define OPERANDS_MAX 2
 
 #define PORT_OFF (-1) /* no listener */
 #define PORT_ANY 0
@@ -109,7 +116,15 @@ struct options {
     int log_format; /* enum log_format */
     unsigned trace; /* sum of enum trace */
 
-    char *policy; /* of the verb connection-string; NULL: none given */
+    /* Of single verbs; of the first five NULL, 0 or empty is not given. */
+    char *policy;
+    char *message_id;
+    struct duration ttl;
+    struct text_list properties; /* NAME=VALUE */
+    int ack; /* enum message_ack */
+    bool complete, reject, abandon;
+    bool json;
+    const char *operands[OPERANDS_MAX]; /* borrowed from the command line */
 
     struct option_given *given; /* by row: options.c */
     struct options *started; /* before the first change at run time; NULL: there was none */
@@ -120,6 +135,10 @@ struct options {
 bool options_read(struct options *options, int argument_count, char *const *arguments,
     char *const *environment, char mistake[static 512]);
 void options_release(struct options *options);
+
+/* The device that --device names on the command line, where a verb is about one: not those that
+ * file and environment give a hub. The last one of several; NULL: none. */
+const struct seed_device *options_named_device(const struct options *options);
 
 /* ---- changing while the hub runs ---- */
 

@@ -2,7 +2,7 @@
 #include "protocols/session/throttle.h"
 
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
+#include "tests/suite.h"
 
 #define THROTTLED "com.microsoft:device-container-throttled"
 #define ACCEPTED 0x24
@@ -101,6 +101,6 @@ START_TEST(test_receives_have_no_rate)
 }
 END_TEST
 
-SUITE("amqp throttle", test_a_connection_too_many_is_closed,
+SUITE_MAIN("amqp throttle", test_a_connection_too_many_is_closed,
     test_a_send_beyond_its_rate_is_rejected_and_not_enqueued,
     test_telemetry_beyond_its_rate_is_rejected_and_not_kept, test_receives_have_no_rate)
