@@ -9,7 +9,9 @@ const FEEDBACK_ROWS = 20;
 const DEVICES_SHOWN = 200;
 
 const byId = (id) => document.getElementById(id);
-const state = { device: null, depth: 50, clock: null, seenAt: 0, journal: [], timer: null };
+const state = {
+  device: null, depth: 50, clock: null, seenAt: 0, journal: [], missed: 0, timer: null, stale: false,
+};
 
 /* ---- asking ---- */
 
@@ -199,6 +201,20 @@ function choose(id) {
   refresh();
 }
 
+/* One that the list does not show. */
+async function open(id) {
+  try {
+    await get(deviceAt(id));
+    notice("");
+  } catch (error) {
+    notice(error.message);
+    return;
+  }
+  if (state.device !== id) {
+    choose(id);
+  }
+}
+
 function deviceName(id) {
   const pressed = state.device === id;
   return cell(`${id} ${pressed}`, () => {
@@ -225,8 +241,8 @@ function showDevices(list) {
     })),
     "No devices.",
   );
-  byId("more-devices").hidden = list.next === null;
-  byId("more-devices").textContent = `The first ${DEVICES_SHOWN} devices are shown.`;
+  byId("find-device").hidden = list.next === null;
+  byId("shown").textContent = `The first ${DEVICES_SHOWN} devices are shown.`;
 }
 
 function settlements(message) {
@@ -364,13 +380,18 @@ async function refresh() {
   }
 }
 
-/* Many entries at once are one look. */
+/* Many entries at once are one look, and one look ends before the next begins. */
 function refreshSoon() {
+  state.stale = true;
   if (state.timer === null) {
-    state.timer = setTimeout(() => {
-      state.timer = null;
+    state.timer = setTimeout(async () => {
+      state.stale = false;
       showJournal();
-      refresh();
+      await refresh();
+      state.timer = null;
+      if (state.stale) {
+        refreshSoon();
+      }
     }, 150);
   }
 }
@@ -380,24 +401,38 @@ function showStream(text, kind) {
   byId("stream").className = `tag ${kind}`;
 }
 
-/* The newest entries there are, then those to come. */
+function take(entry) {
+  if (state.journal.length && entry.id <= state.journal[0].id) {
+    state.journal = []; /* another start of the hub */
+  }
+  state.journal.unshift(entry);
+  state.journal.length = Math.min(state.journal.length, 5000);
+}
+
+function showMissed(count) {
+  state.missed += count;
+  byId("missed").hidden = false;
+  byId("missed").textContent = `${state.missed} entries were missed: the hub was faster than this page.`;
+}
+
+/* The newest entries there are, whether or not the stream begins; then those to come. */
 async function follow() {
   const { last } = await get("/journal?limit=1");
-  const source = new EventSource(`${API}/events?after=${Math.max(0, last - JOURNAL_ROWS)}`);
+  const after = Math.max(0, last - JOURNAL_ROWS);
+  const { items } = await get(`/journal?after=${after}&limit=${JOURNAL_ROWS}`);
+  items.forEach(take);
+  showJournal();
+  const source = new EventSource(`${API}/events?after=${state.journal[0]?.id ?? after}`);
   source.onopen = () => {
     showStream("live", "good");
     refreshSoon();
   };
   source.onerror = () => showStream("not connected", "bad");
   source.onmessage = (event) => {
-    const entry = JSON.parse(event.data);
-    if (state.journal.length && entry.id <= state.journal[0].id) {
-      state.journal = []; /* another start of the hub */
-    }
-    state.journal.unshift(entry);
-    state.journal.length = Math.min(state.journal.length, 5000);
+    take(JSON.parse(event.data));
     refreshSoon();
   };
+  source.addEventListener("missed", (event) => showMissed(JSON.parse(event.data).missed));
 }
 
 /* ---- what a person does ---- */
@@ -455,6 +490,7 @@ onClick("reset", () => {
     act("POST", "/reset");
   }
 });
+onSubmit("find-device", ({ id }) => open(id));
 onSubmit("add-device", ({ id }, form) => {
   act("PUT", deviceAt(id));
   form.reset();
