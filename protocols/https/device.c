@@ -133,11 +133,24 @@ void device_no_twin(void *context, struct http_request *request)
     answer_refusal(context, request, &error);
 }
 
-void device_no_upload(void *context, struct http_request *request)
+static void refuse_upload(struct https_server *server, struct http_request *request)
 {
     struct hub_error error;
+    hub_refuse(&error, HUB_DEFAULT_STORAGE_ENDPOINT_NOT_CONFIGURED, NULL);
+    answer_refusal(server, request, &error);
+}
+
+void device_no_upload(void *context, struct http_request *request)
+{
     if (access_device(context, request) && access_rate(context, request, THROTTLE_UPLOAD)) {
-        hub_refuse(&error, HUB_DEFAULT_STORAGE_ENDPOINT_NOT_CONFIGURED, NULL);
-        answer_refusal(context, request, &error);
+        refuse_upload(context, request);
+    }
+}
+
+/* Of how an upload went: starts alone have a rate. */
+void device_no_upload_notification(void *context, struct http_request *request)
+{
+    if (access_device(context, request)) {
+        refuse_upload(context, request);
     }
 }

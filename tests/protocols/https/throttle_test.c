@@ -81,6 +81,18 @@ START_TEST(test_what_another_operation_used_up_refuses_none_of_these)
 }
 END_TEST
 
+START_TEST(test_a_notification_of_an_upload_is_no_start_of_one)
+{
+    rest_open(&rest);
+    throttle_set_profile(rest.sessions, THROTTLE_FREE);
+    exhaust(THROTTLE_UPLOAD);
+    answer_check_flat(
+        rest_as_device(&rest, 400, "POST", "/devices/d1/files/notifications?" VERSION),
+        HUB_DEFAULT_STORAGE_ENDPOINT_NOT_CONFIGURED);
+    rest_close(&rest);
+}
+END_TEST
+
 START_TEST(test_who_may_not_ask_uses_nothing_up)
 {
     rest_open(&rest);
@@ -107,6 +119,7 @@ int main(void)
     tcase_add_loop_test(
         cases, test_beyond_its_rate_each_operation_is_429001_and_changes_nothing, 0, count);
     tcase_add_loop_test(cases, test_what_another_operation_used_up_refuses_none_of_these, 0, count);
+    tcase_add_test(cases, test_a_notification_of_an_upload_is_no_start_of_one);
     tcase_add_test(cases, test_who_may_not_ask_uses_nothing_up);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -7,7 +7,7 @@
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
-const { JobClient, Twin } = require('azure-iothub');
+const { DigitalTwinClient, IoTHubTokenCredentials, JobClient, Twin } = require('azure-iothub');
 const { Query } = require('azure-iothub/dist/query');
 
 const { Hub, deadline, keyOf } = require('./harness');
@@ -30,6 +30,7 @@ function clients(connectionString) {
   return {
     client, registry: Registry.fromConnectionString(connectionString),
     jobs: JobClient.fromConnectionString(connectionString),
+    digital: new DigitalTwinClient(new IoTHubTokenCredentials(connectionString)),
   };
 }
 
@@ -177,12 +178,25 @@ const CALLS = {
   'JobClient.scheduleTwinUpdate': [null,
     () => good.jobs.scheduleTwinUpdate('j', SQL, { etag: '*' }, new Date(), 60),
     'GenericNotFound', 'Error'],
+
+  'DigitalTwinClient.getDigitalTwin': [null, () => good.digital.getDigitalTwin('d1'),
+    'GenericNotFound', 'Error'],
+  'DigitalTwinClient.updateDigitalTwin': [null, () => good.digital.updateDigitalTwin('d1', []),
+    'GenericNotFound', 'Error'],
+  'DigitalTwinClient.invokeCommand': [null, () => good.digital.invokeCommand('d1', 'c', {}),
+    'GenericNotFound', 'Error'],
+  'DigitalTwinClient.invokeComponentCommand': [null,
+    () => good.digital.invokeComponentCommand('d1', 'p', 'c', {}),
+    'GenericNotFound', 'Error'],
 };
 
 /* IoT Hub's name of a refusal over REST; the condition over AMQP, the status of a token that was refused. */
 function codeOf(error) {
-  if (error.responseBody === undefined) {
+  if (error.amqpError) {
     return error.amqpError.condition || error.amqpError.name;
+  }
+  if (error.responseBody === undefined) { // of the client that is generated from the API
+    return error.response.headers.get('iothub-errorcode');
   }
   const told = error.response.headers['iothub-errorcode'];
   const answer = JSON.parse(error.responseBody);
@@ -221,6 +235,6 @@ for (const [call, [well, refused, code, name]] of Object.entries(CALLS)) {
 }
 
 test('every method of the SDK is a row, and every row a method', () => {
-  const methods = [ServiceClient, Registry, Query, Twin, JobClient].flatMap(methodsOf);
+  const methods = [ServiceClient, Registry, Query, Twin, JobClient, DigitalTwinClient].flatMap(methodsOf);
   assert.deepEqual(Object.keys(CALLS).sort(), methods.sort());
 });

@@ -6,9 +6,11 @@ SDK's class of the refusal. A method that the SDK has and the table lacks fails.
 import itertools
 import unittest
 
-from azure.iot.hub import IoTHubRegistryManager
-from azure.iot.hub.models import (AuthenticationMechanism, CloudToDeviceMethod, ExportImportDevice,
-                                  QuerySpecification, Twin)
+from azure.iot.hub import (DigitalTwinClient, IoTHubConfigurationManager, IoTHubHttpRuntimeManager,
+                           IoTHubJobManager, IoTHubRegistryManager)
+from azure.iot.hub.models import (
+    AuthenticationMechanism, CloudToDeviceMethod, Configuration, ConfigurationContent,
+    ConfigurationQueriesTestInput, ExportImportDevice, JobProperties, JobRequest, QuerySpecification, Twin)
 
 from clients import Service
 from harness import Hub, key_of
@@ -22,11 +24,14 @@ names = (f"fresh-{i}" for i in itertools.count())
 
 
 def setUpModule():
-    global hub, good, bad, service, stranger
+    global hub, good, bad, service, stranger, runtime, jobs, configurations, digital_twins
     hub = Hub("127.0.110.2", devices=["d", "other"])
     service = Service(hub)
     stranger = Service(hub, hub.service_connection_string(key=key_of("stranger")))
-    good, bad = service.registry, stranger.registry
+    good, bad, runtime = service.registry, stranger.registry, service.runtime
+    jobs, configurations, digital_twins = (
+        manager.from_connection_string(hub.service_connection_string())
+        for manager in (IoTHubJobManager, IoTHubConfigurationManager, DigitalTwinClient))
 
 
 def tearDownModule():
@@ -50,10 +55,19 @@ def bulk(name):
                                authentication=AuthenticationMechanism(type="sas"))]
 
 
+def feedback():
+    """The lock token of a batch."""
+    good.send_c2d_message("other", "x", {"iothub-ack": "full"})
+    service.purge("other")
+    hub.flush_feedback()
+    return service.feedback()[1]
+
+
 TAGS = Twin(tags={"a": 1})
 EXISTS, NO_DEVICE, NO_MODULE = "DeviceAlreadyExists", "DeviceNotFound", "ModuleNotFound"
 MODULE_EXISTS, CHANGED = "ModuleAlreadyExistsOnDevice", "PreconditionFailed"
 NOBODY, NOT_HERE = "IotHubUnauthorizedAccess", "GenericNotFound"
+LOCK_LOST, LOST = "DeviceMessageLockLost", "01234567-89ab-cdef-0123-456789abcdef"
 
 # call → what it does when all is well (None: the hub refuses each such call), what is refused, and the
 # name of the refusal; HttpOperationError unless another class is named.
@@ -141,6 +155,62 @@ CALLS = {
         None, lambda: good.invoke_device_module_method("d", module(), METHOD), NOT_HERE),
 }
 
+FEEDBACK_CALLS = {
+    "receive_feedback_notification": (
+        lambda: runtime.receive_feedback_notification(),
+        lambda: stranger.runtime.receive_feedback_notification(), NOBODY),
+    "complete_feedback_notification": (
+        lambda: runtime.complete_feedback_notification(feedback()),
+        lambda: runtime.complete_feedback_notification(LOST), LOCK_LOST),
+    "abandon_feedback_notification": (
+        lambda: runtime.abandon_feedback_notification(feedback()),
+        lambda: runtime.abandon_feedback_notification(LOST), LOCK_LOST),
+}
+
+JOB_CALLS = {
+    "create_import_export_job": (
+        None, lambda: jobs.create_import_export_job(JobProperties(type="export")), NOT_HERE),
+    "get_import_export_jobs": (None, lambda: jobs.get_import_export_jobs(), NOT_HERE),
+    "get_import_export_job": (None, lambda: jobs.get_import_export_job("j"), NOT_HERE),
+    "cancel_import_export_job": (None, lambda: jobs.cancel_import_export_job("j"), NOT_HERE),
+    "create_scheduled_job": (
+        None, lambda: jobs.create_scheduled_job("j", JobRequest(job_id="j")), NOT_HERE),
+    "get_scheduled_job": (None, lambda: jobs.get_scheduled_job("j"), NOT_HERE),
+    "query_scheduled_jobs": (
+        None, lambda: jobs.query_scheduled_jobs("scheduleUpdateTwin", "queued"), NOT_HERE),
+    "cancel_scheduled_job": (None, lambda: jobs.cancel_scheduled_job("j"), NOT_HERE),
+}
+
+CONFIGURATION = Configuration(id="c")
+CONFIGURATION_CALLS = {
+    "create_configuration": (
+        None, lambda: configurations.create_configuration(CONFIGURATION), NOT_HERE),
+    "update_configuration": (
+        None, lambda: configurations.update_configuration(CONFIGURATION, OLD), NOT_HERE),
+    "get_configuration": (None, lambda: configurations.get_configuration("c"), NOT_HERE),
+    "get_configurations": (None, lambda: configurations.get_configurations(), NOT_HERE),
+    "delete_configuration": (None, lambda: configurations.delete_configuration("c"), NOT_HERE),
+    "test_configuration_queries": (
+        None, lambda: configurations.test_configuration_queries(ConfigurationQueriesTestInput()),
+        NOT_HERE),
+    "apply_configuration_on_edge_device": (
+        None, lambda: configurations.apply_configuration_on_edge_device("d", ConfigurationContent()),
+        NOT_HERE),
+}
+
+DIGITAL_TWIN_CALLS = {
+    "get_digital_twin": (None, lambda: digital_twins.get_digital_twin("d"), NOT_HERE),
+    "update_digital_twin": (None, lambda: digital_twins.update_digital_twin("d", []), NOT_HERE),
+    "invoke_command": (None, lambda: digital_twins.invoke_command("d", "c", {}), NOT_HERE),
+    "invoke_component_command": (
+        None, lambda: digital_twins.invoke_component_command("d", "p", "c", {}), NOT_HERE),
+}
+
+CLASSES = {
+    IoTHubRegistryManager: CALLS, IoTHubHttpRuntimeManager: FEEDBACK_CALLS, IoTHubJobManager: JOB_CALLS,
+    IoTHubConfigurationManager: CONFIGURATION_CALLS, DigitalTwinClient: DIGITAL_TWIN_CALLS,
+}
+
 # Constructors; asking nothing of the hub.
 MAKERS = {"from_connection_string", "from_token_credential"}
 
@@ -152,23 +222,26 @@ def code_of(error):
 
 
 class Calls(unittest.TestCase):
+    def check(self, call, well, refused, code, said="HttpOperationError"):
+        if well:
+            well()
+        with self.assertRaises(Exception) as caught:
+            refused()
+        self.assertEqual((code_of(caught.exception), type(caught.exception).__name__), (code, said))
+        print(f"# | {call} | {'done' if well else 'refused by design'} | {code} | {said} |")
+
     def test_every_call_works_and_is_refused_as_the_sdk_says_it(self):
         print("# | azure-iot-hub | when all is well | refused with | the SDK says |")
         print("# |---|---|---|---|")
-        for call, (well, refused, code, *name) in CALLS.items():
-            with self.subTest(call):
-                if well:
-                    well()
-                with self.assertRaises(Exception) as caught:
-                    refused()
-                said = type(caught.exception).__name__
-                self.assertEqual((code_of(caught.exception), said),
-                                 (code, name[0] if name else "HttpOperationError"))
-                print(f"# | {call} | {'done' if well else 'refused by design'} | {code} | {said} |")
+        for manager, calls in CLASSES.items():
+            for call, row in calls.items():
+                with self.subTest(call):
+                    self.check(f"{manager.__name__}.{call}", *row)
 
     def test_every_method_of_the_sdk_is_a_row_and_every_row_a_method(self):
-        methods = {name for name in dir(IoTHubRegistryManager) if not name.startswith("_")}
-        self.assertEqual(methods, set(CALLS) | MAKERS)
+        for manager, calls in CLASSES.items():
+            methods = {name for name in dir(manager) if not name.startswith("_")}
+            self.assertEqual(methods, set(calls) | MAKERS)
 
 
 if __name__ == "__main__":
