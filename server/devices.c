@@ -1,4 +1,5 @@
 /* The devices that exist at start. */
+#include "server/message_codec.h"
 #include "server/process.h"
 
 #include <string.h>
@@ -43,19 +44,55 @@ static bool is_same(const struct identity_draft *a, const struct identity_draft 
            strcmp(a->secondary_thumbprint, b->secondary_thumbprint) == 0;
 }
 
+/* For a device that is new: one that was there has had them. */
+static enum hub_code send_messages(
+    struct hub *hub, const struct seed_device *seed, struct hub_error *error)
+{
+    size_t index;
+    json_t *object;
+    json_array_foreach(seed->messages, index, object)
+    {
+        uint64_t sequence;
+        struct message *message = message_create();
+        enum hub_code code = message_codec_read(object, hub_now(hub), message, error);
+        if (code == HUB_OK) {
+            code = mailbox_send(hub_mailboxes(hub), seed->draft.device_id, message,
+                &(struct actor){0}, hub_now(hub), &sequence, error);
+        }
+        message_release(message);
+        if (code != HUB_OK) {
+            return code;
+        }
+    }
+    return HUB_OK;
+}
+
+static enum hub_code put_device(
+    struct hub *hub, const struct seed_device *seed, struct hub_error *error)
+{
+    struct identity *existing = identity_find(hub_identities(hub), seed->draft.device_id);
+    struct identity_draft draft = merge(seed, existing);
+    if (!existing) {
+        const struct etag_condition is_new = {.match = ETAG_CREATE_ONLY};
+        enum hub_code code = hub_put_device(hub, &draft, is_new, &existing, error);
+        return code == HUB_OK ? send_messages(hub, seed, error) : code;
+    }
+    if (is_same(&draft, &existing->is)) {
+        return HUB_OK;
+    }
+    return hub_put_device(
+        hub, &draft, (struct etag_condition){.match = ETAG_ANY}, &existing, error);
+}
+
 enum exit_code process_put_devices(struct process *process)
 {
     const struct seed_list *list = &process->options->devices;
     for (size_t i = 0; i < list->count; i++) {
         const struct seed_device *seed = &list->items[i];
-        struct identity *existing =
-            identity_find(hub_identities(process->hub), seed->draft.device_id);
-        struct identity_draft draft = merge(seed, existing);
         struct hub_error error;
-        const struct etag_condition condition = {.match = existing ? ETAG_ANY : ETAG_CREATE_ONLY};
-        if ((!existing || !is_same(&draft, &existing->is)) &&
-            hub_put_device(process->hub, &draft, condition, &existing, &error) != HUB_OK) {
-            fprintf(stderr, "devicebound: device \"%s\": %s\n", draft.device_id, error.sentence);
+        if (put_device(process->hub, seed, &error) != HUB_OK) {
+            fprintf(
+                stderr, "devicebound: device \"%s\": %s\n", seed->draft.device_id, error.sentence);
             return EXIT_BAD_OPTION;
         }
     }

@@ -1,5 +1,6 @@
 #include "server/process.h"
 
+#include "protocols/session/throttle.h"
 #include "protocols/stream/socket_stream.h"
 #include "server/certificates/certificates.h"
 #include "server/listener/listener.h"
@@ -207,6 +208,7 @@ void process_close_hub(struct process *process)
 enum exit_code process_open_sessions(struct process *process)
 {
     process->sessions = sessions_open(process->hub);
+    throttle_set_profile(process->sessions, (enum throttle_profile)process->options->throttle);
     return EXIT_DONE;
 }
 

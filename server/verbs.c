@@ -1,9 +1,12 @@
 #include "server/verbs.h"
 
 #include "server/certificates/certificates.h"
+#include "server/companions.h"
 #include "server/connection_string.h"
 #include "server/control_client.h"
 #include "server/process.h"
+#include "server/terminal.h"
+#include "server/watch.h"
 #include "store/log.h"
 
 #include <jansson.h>
@@ -12,19 +15,38 @@
 #include <unistd.h>
 
 #define PATH_SIZE 4096
+#define SENTENCE_SIZE 1024
 
-static enum exit_code refuse(enum exit_code code, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static enum exit_code refuse(enum exit_code code, const char *format, ...)
+enum exit_code verb_refuse(enum exit_code code, const char *format, ...)
 {
+    char sentence[SENTENCE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    fputs("devicebound: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    fputs("devicebound: ", stderr);
+    terminal_print(stderr, sentence);
+    fputc('\n', stderr);
     return code;
+}
+
+enum exit_code verb_refuse_answer(const struct options *options, int status, const char *body)
+{
+    json_t *problem = body ? json_loads(body, 0, NULL) : NULL;
+    const char *name = json_string_value(json_object_get(problem, "errorName"));
+    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    if (status == 0 && options->control_port <= 0) {
+        verb_refuse(EXIT_FAILED, "no hub answers: --control-port does not name its port");
+    } else if (status == 0) {
+        verb_refuse(EXIT_FAILED, "no hub answers on control port %d of %s", options->control_port,
+            options->bind);
+    } else if (detail) {
+        verb_refuse(EXIT_FAILED, "%s%s%s", name ? name : "", name ? ": " : "", detail);
+    } else {
+        verb_refuse(EXIT_FAILED, "the hub answers with status %d", status);
+    }
+    json_decref(problem);
+    return EXIT_FAILED;
 }
 
 static enum exit_code print_version(const struct options *options)
@@ -50,16 +72,10 @@ static enum exit_code print_settings(const struct options *options)
 static enum exit_code check_health(const struct options *options)
 {
     char *body;
-    int status = control_client_get(options, "/readyz", &body);
+    int status = control_client_ask(options, "GET", "/readyz", NULL, &body);
+    enum exit_code code = status == 200 ? EXIT_DONE : verb_refuse_answer(options, status, body);
     free(body);
-    if (status == 200) {
-        return EXIT_DONE;
-    }
-    if (status == 0) {
-        return refuse(EXIT_FAILED, "no hub answers on control port %d of %s", options->control_port,
-            options->bind);
-    }
-    return refuse(EXIT_FAILED, "the hub is not ready (status %d)", status);
+    return code;
 }
 
 /* ---- ca ---- */
@@ -101,7 +117,7 @@ static enum exit_code print_policy(const struct options *options, const char *na
             return EXIT_DONE;
         }
     }
-    return refuse(EXIT_BAD_OPTION,
+    return verb_refuse(EXIT_BAD_OPTION,
         "--policy \"%.100s\": accepted is iothubowner, service, device, registryRead or "
         "registryReadWrite",
         name);
@@ -110,12 +126,9 @@ static enum exit_code print_policy(const struct options *options, const char *na
 /* A running hub holds the database; it is asked first. False: none runs, or it does not say. */
 static bool ask_hub(const struct options *options, const char *id, char *text)
 {
-    char path[4 * DEVICE_ID_MAX], *body;
-    int used = snprintf(path, sizeof path, "/control/v1/devices/");
-    for (const char *c = id; *c; c++) {
-        used += snprintf(path + used, sizeof path - (size_t)used, "%%%02X", (unsigned char)*c);
-    }
-    int status = control_client_get(options, path, &body);
+    char *body, *path = control_client_path("/control/v1/devices/", id, "");
+    int status = control_client_ask(options, "GET", path, NULL, &body);
+    free(path);
     json_t *device = status == 200 ? json_loads(body, 0, NULL) : NULL;
     const char *found = json_string_value(json_object_get(device, "connectionString"));
     snprintf(text, CONNECTION_STRING_SIZE, "%s", found ? found : "");
@@ -130,7 +143,8 @@ static enum exit_code read_file(const struct options *options, const char *id, c
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/hub.db", options->data_directory);
     if (access(path, F_OK) != 0) {
-        return refuse(EXIT_FAILED, "there is no hub in %s, and none runs", options->data_directory);
+        return verb_refuse(
+            EXIT_FAILED, "there is no hub in %s, and none runs", options->data_directory);
     }
     struct process process = {.options = options};
     process.clock = clock_create();
@@ -140,7 +154,7 @@ static enum exit_code read_file(const struct options *options, const char *id, c
         if (device) {
             connection_string_of_device(options->host_name, &device->is, false, text);
         } else {
-            code = refuse(EXIT_FAILED, "no device \"%s\" is registered", id);
+            code = verb_refuse(EXIT_FAILED, "no device \"%s\" is registered", id);
         }
     }
     process_close_hub(&process);
@@ -178,6 +192,11 @@ enum exit_code verb_run(const struct options *options)
         [VERB_HEALTHCHECK] = check_health,
         [VERB_CONNECTION_STRING] = print_connection_string,
         [VERB_CA] = print_ca,
+        [VERB_SEND] = companion_send,
+        [VERB_RECEIVE] = companion_receive,
+        [VERB_FEEDBACK] = companion_feedback,
+        [VERB_WATCH] = watch_hub,
+        [VERB_ADVANCE] = companion_advance,
         [VERB_HELP] = print_settings,
         [VERB_HELP_MARKDOWN] = print_settings,
         [VERB_HELP_MAN] = print_settings,

@@ -65,8 +65,19 @@
     X(415000, GENERIC_UNSUPPORTED_MEDIA_TYPE, "GenericUnsupportedMediaType",                       \
         "The media type is not supported.")                                                        \
     X(429001, THROTTLING_EXCEPTION, "ThrottlingException", "The rate limit is exceeded.")          \
+    X(429002, THROTTLE_BACKLOG_LIMIT_EXCEEDED, "ThrottleBacklogLimitExceeded",                     \
+        "Too many requests wait for the rate limit.")                                              \
+    X(429003, THROTTLING_BACKLOG_TIMEOUT, "ThrottlingBacklogTimeout",                              \
+        "The request has waited too long for the rate limit.")                                     \
+    X(429005, DEVICE_THROTTLING_LIMIT_EXCEEDED, "DeviceThrottlingLimitExceeded",                   \
+        "The device's rate limit is exceeded.")                                                    \
     X(500001, SERVER_ERROR, "ServerError", "The hub could not do this.")                           \
-    X(503001, SERVICE_UNAVAILABLE, "ServiceUnavailable", "The hub is not available now.")
+    X(500008, GENERIC_TIMEOUT, "GenericTimeout", "The hub did not do this in time.")               \
+    X(502000, GENERIC_BAD_GATEWAY, "GenericBadGateway", "What the hub asked gave a bad answer.")   \
+    X(503001, SERVICE_UNAVAILABLE, "ServiceUnavailable", "The hub is not available now.")          \
+    X(503005, SERVER_BUSY, "ServerBusy", "The hub is busy.")                                       \
+    X(503006, IOT_HUB_RESTORING, "IotHubRestoring", "The hub is being restored.")                  \
+    X(504101, GATEWAY_TIMEOUT, "GatewayTimeout", "What the hub asked gave no answer in time.")
 
 enum hub_code {
     HUB_OK = 0,

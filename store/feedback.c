@@ -3,7 +3,6 @@
 #include "store/iso8601.h"
 #include "store/memory.h"
 
-#include <jansson.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,13 +175,24 @@ static json_t *record_as_json(const struct record *record)
         record->device_id, "enqueuedTimeUtc", at, "statusCode", status);
 }
 
-static char *batch_as_text(const struct feedback *feedback, size_t size)
+static json_t *first_as_json(const struct feedback *feedback, size_t size)
 {
     json_t *batch = json_array();
     const struct record *record = feedback->waiting;
     for (size_t i = 0; i < size; i++, record = record->next) {
         json_array_append_new(batch, record_as_json(record));
     }
+    return batch;
+}
+
+json_t *feedback_waiting(const struct feedback *feedback)
+{
+    return first_as_json(feedback, feedback->count);
+}
+
+static char *batch_as_text(const struct feedback *feedback, size_t size)
+{
+    json_t *batch = first_as_json(feedback, size);
     char *text = json_dumps(batch, JSON_COMPACT);
     json_decref(batch);
     return text;

@@ -12,6 +12,8 @@
 
 #include "store/queue.h"
 
+#include <jansson.h>
+
 #define FEEDBACK_CONTENT_TYPE "application/vnd.microsoft.iothub.feedback.json"
 
 struct feedback;
@@ -35,6 +37,9 @@ void feedback_forget_device(struct feedback *feedback, const char *device_id);
 size_t feedback_flush(struct feedback *feedback, struct instant now);
 
 size_t feedback_pending(const struct feedback *feedback);
+
+/* The waiting records as an array, as their batch will have them. Returns owned. */
+json_t *feedback_waiting(const struct feedback *feedback);
 uint64_t feedback_batches(const struct feedback *feedback); /* sent since the start */
 
 /* When the interval of the waiting batch is over; INSTANT_NEVER when nothing waits. */

@@ -29,8 +29,8 @@ static const bool allowed[][CONNECTION_GONE + 1] = {
     [CONNECTION_GONE] = {false},
 };
 
-/* The only writer of the state. False: there is no such arrow. */
-static bool move(
+/* The only writer of the state. */
+bool amqp_connection_move(
     struct amqp_connection *connection, enum amqp_connection_state next, const char *reason)
 {
     if (!allowed[connection->state][next]) {
@@ -135,30 +135,20 @@ void amqp_connection_close(
 {
     if (connection->guard.phase < GUARD_OPEN) {
         /* Nobody to say close to: the protocol has not begun. */
-        if (move(connection, CONNECTION_GONE, error->sentence[0] ? "refused" : "ended")) {
+        if (amqp_connection_move(
+                connection, CONNECTION_GONE, error->sentence[0] ? "refused" : "ended")) {
             amqp_connection_flush_soon(connection);
         }
-    } else if (move(connection, CONNECTION_CLOSING, refusal_condition(error->code))) {
+    } else if (amqp_connection_move(
+                   connection, CONNECTION_CLOSING, refusal_condition(error->code))) {
         end_with(connection, error, condition);
     }
 }
 
-static void attended_drop(struct amqp_connection *connection, struct attended *attended)
-{
-    HASH_DEL(connection->attended, attended);
-    if (attended->attendance) {
-        attendance_close(attended->attendance);
-    }
-    free(attended);
-}
-
 static void destroy(struct amqp_connection *connection)
 {
-    struct attended *attended, *next;
     release_links(connection);
-    HASH_ITER (hh, connection->attended, attended, next) {
-        attended_drop(connection, attended);
-    }
+    amqp_connection_forget_devices(connection);
     connection_close(
         connection->session, connection->reason ? connection->reason : "connection lost");
     loop_timer_free(connection->timer);
@@ -186,92 +176,7 @@ void amqp_connection_free(struct amqp_connection *connection)
     destroy(connection);
 }
 
-/* ---- devices ---- */
-
-static bool has_rights(const struct amqp_connection *connection)
-{
-    const struct amqp_link *link;
-    DL_FOREACH (connection->links, link) {
-        if (link->kind->right != LINK_FOR_ALL) {
-            return true;
-        }
-    }
-    return connection->tokens.count > 0;
-}
-
-static void end_if_without_rights(struct amqp_connection *connection, const struct hub_error *error)
-{
-    if (!has_rights(connection)) {
-        amqp_connection_close(connection, error, NULL);
-    }
-}
-
-/* A device that no link is about and no token opens is not spoken for any longer. */
-static void drop_idle_attendances(struct amqp_connection *connection)
-{
-    struct attended *attended, *next;
-    HASH_ITER (hh, connection->attended, attended, next) {
-        const struct amqp_link *link = NULL;
-        DL_FOREACH (connection->links, link) {
-            if (link->device_id && strcmp(link->device_id, attended->device_id) == 0) {
-                break;
-            }
-        }
-        if (!link && tokens_authorize_device(&connection->tokens, connection->server->context.auth,
-                         attended->device_id, NULL) != HUB_OK) {
-            attended_drop(connection, attended);
-        }
-    }
-}
-
-void amqp_connection_check_rights(struct amqp_connection *connection, const struct hub_error *error)
-{
-    struct amqp_link *link, *next;
-    DL_FOREACH_SAFE (connection->links, link, next) {
-        if (amqp_link_authorize(link, NULL) != HUB_OK) {
-            amqp_link_end(link, error, NULL);
-        }
-    }
-    drop_idle_attendances(connection);
-    end_if_without_rights(connection, error);
-}
-
-/* The device is disabled or deleted: its links end, those of others stay. */
-static void device_lost(void *owner, enum session_end end)
-{
-    struct attended *attended = owner;
-    struct amqp_connection *connection = attended->connection;
-    struct hub_error error;
-    struct amqp_link *link, *next;
-    hub_refuse(&error, HUB_DEVICE_NOT_FOUND, "Device %s %s.", attended->device_id,
-        end == END_DEVICE_DELETED ? "was deleted" : "is disabled");
-    DL_FOREACH_SAFE (connection->links, link, next) {
-        if (link->device_id && strcmp(link->device_id, attended->device_id) == 0) {
-            amqp_link_end(link, &error, NULL);
-        }
-    }
-    tokens_delete_device(&connection->tokens, attended->device_id);
-    attended->attendance = NULL;
-    attended_drop(connection, attended);
-    end_if_without_rights(connection, &error);
-    amqp_connection_flush_soon(connection);
-}
-
-void amqp_connection_attend(struct amqp_connection *connection, const char *device_id)
-{
-    struct attended *attended;
-    HASH_FIND_STR(connection->attended, device_id, attended);
-    if (attended) {
-        return;
-    }
-    attended = memory_allocate(sizeof(*attended));
-    attended->connection = connection;
-    snprintf(attended->device_id, sizeof(attended->device_id), "%s", device_id);
-    HASH_ADD_STR(connection->attended, device_id, attended);
-    attended->attendance =
-        attendance_open(connection->session, attended->device_id, device_lost, attended);
-    connection_set_identity(connection->session, attended->device_id);
-}
+/* ---- journal ---- */
 
 void amqp_connection_note(const struct amqp_connection *connection, enum journal_event event,
     const char *device_id, const char *reason)
@@ -286,103 +191,6 @@ void amqp_connection_note(const struct amqp_connection *connection, enum journal
                                        .reason = reason});
 }
 
-/* ---- time ---- */
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
-/* Tokens obey a wall clock, timers the monotonic one. */
-static int64_t token_due_ms(const struct amqp_connection *connection, int64_t now_ms)
-{
-    struct instant expiry = tokens_next_expiry(&connection->tokens);
-    if (instant_is_never(expiry)) {
-        return 0;
-    }
-    int64_t left_us = instant_since(expiry, amqp_connection_token_now(connection)).us;
-    return now_ms + (left_us > 0 ? left_us / 1000 : 0) + 1;
-}
-
-static bool is_known(const struct amqp_connection *connection)
-{
-    return connection->tokens.count > 0 || stream_peer_certificate(connection->stream);
-}
-
-/* Once close is said, only its answer has a deadline: the others have passed. */
-static int64_t due_ms(const struct amqp_connection *connection, int64_t now_ms)
-{
-    if (connection->close_ms != 0) {
-        return connection->close_ms;
-    }
-    int64_t due = connection->input_ms + AMQP_IDLE_MS + 1;
-    due = earlier(due, pn_transport_tick(connection->driver.transport, now_ms));
-    due = earlier(due, token_due_ms(connection, now_ms));
-    return is_known(connection) ? due : earlier(due, connection->opened_ms + AMQP_AUTHENTICATE_MS);
-}
-
-static void arm_at(struct amqp_connection *connection, int64_t due, int64_t now_ms)
-{
-    if (connection->armed_ms == 0 || due < connection->armed_ms) {
-        connection->armed_ms = due;
-        loop_timer_arm(connection->timer, due > now_ms ? due - now_ms : 0);
-    }
-}
-
-void amqp_connection_arm(struct amqp_connection *connection)
-{
-    int64_t now_ms = clock_monotonic_ms();
-    arm_at(connection, due_ms(connection, now_ms), now_ms);
-}
-
-static void close_as_inactive(struct amqp_connection *connection, const char *format, int64_t ms)
-{
-    struct hub_error error;
-    char sentence[sizeof(error.sentence)];
-    snprintf(sentence, sizeof(sentence),
-        "The connection was %s for more than the allowed %" PRId64
-        " milliseconds and is closed by container '%s'.",
-        format, ms, connection->server->container_id);
-    hub_refuse(&error, HUB_SERVICE_UNAVAILABLE, "%s", sentence);
-    amqp_connection_close(connection, &error, "amqp:connection:forced");
-}
-
-static void expire_tokens(struct amqp_connection *connection)
-{
-    if (tokens_drop_expired(&connection->tokens, amqp_connection_token_now(connection))) {
-        struct hub_error error;
-        hub_refuse(&error, HUB_IOT_HUB_UNAUTHORIZED, "The token has expired.");
-        amqp_connection_check_rights(connection, &error);
-    }
-}
-
-void amqp_connection_tick(struct amqp_connection *connection, int64_t now_ms)
-{
-    if (connection->close_ms != 0 && now_ms >= connection->close_ms) {
-        move(connection, CONNECTION_GONE, "close was not answered");
-    } else if (connection->state == CONNECTION_SERVING) {
-        if (now_ms > connection->input_ms + AMQP_IDLE_MS) {
-            close_as_inactive(connection, "inactive", AMQP_IDLE_MS);
-        } else if (!is_known(connection) &&
-                   now_ms >= connection->opened_ms + AMQP_AUTHENTICATE_MS) {
-            close_as_inactive(connection, "not authenticated", AMQP_AUTHENTICATE_MS);
-        } else {
-            expire_tokens(connection);
-        }
-    }
-    connection->armed_ms = 0;
-    arm_at(connection, due_ms(connection, now_ms), now_ms);
-}
-
-static void clock_moved(void *owner)
-{
-    struct amqp_connection *connection = owner;
-    if (connection->state == CONNECTION_SERVING) {
-        expire_tokens(connection);
-        amqp_connection_arm(connection);
-    }
-}
-
 /* ---- input ---- */
 
 /* As OASIS AMQP 1.0 part 2, 2.2 asks: whoever speaks another protocol is told this one's header. */
@@ -390,7 +198,7 @@ static void refuse_header(struct amqp_connection *connection)
 {
     static const char header[] = {'A', 'M', 'Q', 'P', 0, 1, 0, 0};
     stream_write(connection->stream, header, sizeof(header));
-    move(connection, CONNECTION_GONE, "not AMQP 1.0");
+    amqp_connection_move(connection, CONNECTION_GONE, "not AMQP 1.0");
 }
 
 static void refuse_frame(struct amqp_connection *connection, const struct guard_mistake *mistake)
@@ -459,11 +267,13 @@ static bool faults_pass(struct amqp_connection *connection, struct fault *fault)
 void amqp_connection_remote_open(struct amqp_connection *connection)
 {
     pn_connection_t *wire = connection->driver.connection;
+    const struct protocol_context *context = &connection->server->context;
     struct fault fault;
     if (!faults_pass(connection, &fault)) {
         return;
     }
-    if (fault.action == FAULT_ERROR) {
+    if (fault.action == FAULT_ERROR || throttle_take(context->sessions, THROTTLE_CONNECT,
+                                           hub_now(context->hub), &fault.error) != HUB_OK) {
         amqp_connection_close(connection, &fault.error, NULL);
         return;
     }
@@ -543,13 +353,13 @@ static void dispatch(struct amqp_connection *connection, pn_event_t *event)
         release_links(connection);
         pn_connection_close(connection->driver.connection);
         amqp_connection_drain(connection);
-        move(connection, CONNECTION_GONE, "closed by the peer");
+        amqp_connection_move(connection, CONNECTION_GONE, "closed by the peer");
         break;
     case PN_TRANSPORT_ERROR:
         transport_error(connection, connection->driver.transport);
         break;
     case PN_TRANSPORT_CLOSED:
-        move(connection, CONNECTION_GONE, "closed");
+        amqp_connection_move(connection, CONNECTION_GONE, "closed");
         break;
     default:
         if (connection->state == CONNECTION_SERVING) {
@@ -584,7 +394,7 @@ static void run(struct amqp_connection *connection)
     if (connection->stream_has_ended) {
         pn_connection_driver_read_close(&connection->driver);
         dispatch_all(connection);
-        move(connection, CONNECTION_GONE, "connection lost");
+        amqp_connection_move(connection, CONNECTION_GONE, "connection lost");
     }
     if (connection->state != CONNECTION_GONE) {
         amqp_connection_drain(connection);
@@ -641,7 +451,7 @@ static void delay_is_over(void *owner)
 void amqp_connection_drop(struct amqp_connection *connection, const char *reason)
 {
     connection->reset = true;
-    move(connection, CONNECTION_GONE, reason);
+    amqp_connection_move(connection, CONNECTION_GONE, reason);
     amqp_connection_flush_soon(connection);
 }
 
@@ -738,7 +548,7 @@ void amqp_connection_open(struct amqp_server *server, struct stream *stream)
     connection->session = connection_open(server->context.sessions,
         stream_is_websocket(stream) ? PROTOCOL_AMQP_WS : PROTOCOL_AMQP, stream_peer_address(stream),
         ended_by_session, connection);
-    connection_listen_clock(connection->session, clock_moved);
+    connection_listen_clock(connection->session, amqp_connection_clock_moved);
     connection->timer = loop_timer_create(server->context.loop, timer_fired, connection);
     connection->flush = loop_timer_create(server->context.loop, flush_now, connection);
     connection->held_timer = loop_timer_create(server->context.loop, delay_is_over, connection);

@@ -21,6 +21,7 @@
 #include "protocols/amqp/tokens.h"
 #include "protocols/amqp/value.h"
 #include "protocols/session/fault.h"
+#include "protocols/session/throttle.h"
 
 #include <proton/connection_driver.h>
 #include <uthash.h>
@@ -108,6 +109,11 @@ void amqp_connection_open(struct amqp_server *server, struct stream *stream);
 /* Ends it without a word to the peer: for a server that goes away. */
 void amqp_connection_free(struct amqp_connection *connection);
 
+/* An arrow of the drawing. False: there is no such one from where it is. `reason` is for the
+ * journal. */
+bool amqp_connection_move(
+    struct amqp_connection *connection, enum amqp_connection_state next, const char *reason);
+
 /* Says close with that error; `condition` NULL: that of the code. */
 void amqp_connection_close(
     struct amqp_connection *connection, const struct hub_error *error, const char *condition);
@@ -129,11 +135,18 @@ void amqp_connection_flush_soon(struct amqp_connection *connection);
 /* Writes it now: what is said afterwards comes after it. */
 void amqp_connection_drain(struct amqp_connection *connection);
 
+/* ---- time, in connection_time.c ---- */
+
 /* The tokens have changed: their next expiry arms the timer. */
 void amqp_connection_arm(struct amqp_connection *connection);
 
 /* What is due at that time of the monotonic clock, in milliseconds. */
 void amqp_connection_tick(struct amqp_connection *connection, int64_t now_ms);
+
+/* For connection_listen_clock: tokens may follow the hub's clock, which has jumped. */
+void amqp_connection_clock_moved(void *connection);
+
+/* ---- the devices it speaks for, in connection_devices.c ---- */
 
 /* The connection speaks for this device from now on. */
 void amqp_connection_attend(struct amqp_connection *connection, const char *device_id);
@@ -142,6 +155,11 @@ void amqp_connection_attend(struct amqp_connection *connection, const char *devi
  * connection, both with `error`. */
 void amqp_connection_check_rights(
     struct amqp_connection *connection, const struct hub_error *error);
+
+/* It ends: speaks for nobody any longer. */
+void amqp_connection_forget_devices(struct amqp_connection *connection);
+
+/* ---- journal ---- */
 
 /* Notes an event of this connection in the journal; `device_id` and `reason` may be NULL. */
 void amqp_connection_note(const struct amqp_connection *connection, enum journal_event event,

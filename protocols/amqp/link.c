@@ -347,6 +347,13 @@ static void replenish(struct amqp_link *link)
     }
 }
 
+enum hub_code amqp_link_take(
+    const struct amqp_link *link, enum throttle_operation operation, struct hub_error *error)
+{
+    const struct protocol_context *context = &link->connection->server->context;
+    return throttle_take(context->sessions, operation, hub_now(context->hub), error);
+}
+
 void amqp_link_answer(struct amqp_link *link, pn_delivery_t *delivery,
     const struct hub_error *error, const char *condition)
 {

@@ -77,6 +77,10 @@ void amqp_links_end_session(struct amqp_connection *connection, pn_session_t *se
 
 /* ---- for the kinds ---- */
 
+/* One operation more is within the hub's rate limits; else why not. */
+enum hub_code amqp_link_take(
+    const struct amqp_link *link, enum throttle_operation operation, struct hub_error *error);
+
 /* Accepted (`error` NULL) or rejected, settled; the peer gets new credit. `condition` NULL: that of
  * the code. */
 void amqp_link_answer(struct amqp_link *link, pn_delivery_t *delivery,

@@ -38,8 +38,15 @@ static const struct {
     {HUB_DEVICE_MESSAGE_LOCK_LOST, VENDOR "message-lock-lost"},
     {HUB_MESSAGE_TOO_LARGE, "amqp:link:message-size-exceeded"},
     {HUB_THROTTLING_EXCEPTION, VENDOR "device-container-throttled"},
+    {HUB_THROTTLE_BACKLOG_LIMIT_EXCEEDED, VENDOR "device-container-throttled"},
+    {HUB_THROTTLING_BACKLOG_TIMEOUT, VENDOR "device-container-throttled"},
+    {HUB_DEVICE_THROTTLING_LIMIT_EXCEEDED, VENDOR "device-container-throttled"},
     {HUB_SERVER_ERROR, "amqp:internal-error"},
+    {HUB_GENERIC_TIMEOUT, VENDOR "timeout"},
     {HUB_SERVICE_UNAVAILABLE, VENDOR "timeout"},
+    {HUB_SERVER_BUSY, VENDOR "timeout"},
+    {HUB_IOT_HUB_RESTORING, VENDOR "timeout"},
+    {HUB_GATEWAY_TIMEOUT, VENDOR "timeout"},
 };
 
 const char *refusal_condition(enum hub_code code)

@@ -76,7 +76,7 @@ static void receive(
         } else if (fault.action == FAULT_ERROR) {
             code = fault.error.code;
             error = fault.error;
-        } else {
+        } else if ((code = amqp_link_take(link, THROTTLE_SEND, &error)) == HUB_OK) {
             code = send_to(link, addressee(link, &address), message, &error);
         }
         message_release(message);

@@ -30,7 +30,7 @@ static void receive(
         return;
     }
     error = fault.error;
-    if (fault.action != FAULT_ERROR &&
+    if (fault.action != FAULT_ERROR && amqp_link_take(link, THROTTLE_TELEMETRY, &error) == HUB_OK &&
         amqp_events_decode(bytes, length, take, link, &error) == HUB_OK) {
         amqp_fault_await(link, delivery, &fault);
     } else {

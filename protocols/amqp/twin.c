@@ -65,8 +65,10 @@ static struct answer report(
     struct hub *hub = link->connection->server->context.hub;
     struct answer answer = {.status = 200, .version = 1};
     struct hub_error error;
-    if (twins_report(hub_twins(hub), identity->row, patch, hub_now(hub), &answer.version, &error) !=
-        HUB_OK) {
+    if (amqp_link_take(link, THROTTLE_TWIN_UPDATE, &error) != HUB_OK) {
+        answer.status = 429;
+    } else if (twins_report(hub_twins(hub), identity->row, patch, hub_now(hub), &answer.version,
+                   &error) != HUB_OK) {
         LOG(LOG_DEBUG, "AMQP-TWIN-REFUSED", error.sentence, {"device", link->device_id});
         answer.status = error.code == HUB_MESSAGE_TOO_LARGE ? 413 : 400;
     }
@@ -99,6 +101,9 @@ static struct answer perform(const struct amqp_link *link, const struct sections
         return (struct answer){.status = 404, .version = 1};
     }
     if (text_equal_nocase(operation, TEXT("GET"))) {
+        if (amqp_link_take(link, THROTTLE_TWIN_READ, NULL) != HUB_OK) {
+            return (struct answer){.status = 429, .version = 1};
+        }
         return (struct answer){
             .status = 200, .version = 1, .body = twins_read(hub_twins(hub), identity->row)};
     }

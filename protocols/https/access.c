@@ -178,3 +178,15 @@ bool access_device(struct https_server *server, struct http_request *request)
     connection_set_identity(http_request_client(request), device_id);
     return true;
 }
+
+bool access_rate(
+    struct https_server *server, struct http_request *request, enum throttle_operation operation)
+{
+    struct hub_error error;
+    struct instant now = hub_now(server->context.hub);
+    if (throttle_take(server->context.sessions, operation, now, &error) == HUB_OK) {
+        return true;
+    }
+    answer_refusal(server, request, &error);
+    return false;
+}

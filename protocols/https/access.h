@@ -8,6 +8,7 @@
 #define DEVICEBOUND_PROTOCOLS_HTTPS_ACCESS_H
 
 #include "protocols/https/answer.h"
+#include "protocols/session/throttle.h"
 
 /* Rules for every request: the host name, and the api-version. */
 bool access_admit(void *context, struct http_request *request);
@@ -19,6 +20,10 @@ bool access_service(
 /* The device the path names (its first parameter), by a token or by the certificate of the
  * connection. */
 bool access_device(struct https_server *server, struct http_request *request);
+
+/* One operation more is within the hub's rate limits. Asked once per request, behind its faults. */
+bool access_rate(
+    struct https_server *server, struct http_request *request, enum throttle_operation operation);
 
 /* For the journal. */
 struct actor access_actor(const struct http_request *request);

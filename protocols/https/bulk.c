@@ -275,7 +275,8 @@ void bulk_change(void *context, struct http_request *request)
     struct https_server *server = context;
     struct hub_error error;
     enum hub_code code = HUB_OK;
-    if (!access_service(server, request, PERMISSION_REGISTRY_WRITE)) {
+    if (!access_service(server, request, PERMISSION_REGISTRY_WRITE) ||
+        !access_rate(server, request, THROTTLE_REGISTRY)) {
         return;
     }
     json_t *items = http_request_json(request, &error);

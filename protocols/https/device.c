@@ -50,6 +50,9 @@ void device_receive(void *context, struct http_request *request)
         !https_fault_passes(server, request, FAULT_DELIVER, device_id)) {
         return;
     }
+    if (!access_rate(server, request, THROTTLE_RECEIVE)) {
+        return;
+    }
     struct actor actor = access_actor(request);
     bool is_wished = server->options.honour_lock_time && read_lock_time(request, &lock);
     if (mailbox_receive(hub_mailboxes(hub), device_id, is_wished ? &lock : NULL, &actor,
@@ -130,11 +133,24 @@ void device_no_twin(void *context, struct http_request *request)
     answer_refusal(context, request, &error);
 }
 
-void device_no_upload(void *context, struct http_request *request)
+static void refuse_upload(struct https_server *server, struct http_request *request)
 {
     struct hub_error error;
+    hub_refuse(&error, HUB_DEFAULT_STORAGE_ENDPOINT_NOT_CONFIGURED, NULL);
+    answer_refusal(server, request, &error);
+}
+
+void device_no_upload(void *context, struct http_request *request)
+{
+    if (access_device(context, request) && access_rate(context, request, THROTTLE_UPLOAD)) {
+        refuse_upload(context, request);
+    }
+}
+
+/* Of how an upload went: starts alone have a rate. */
+void device_no_upload_notification(void *context, struct http_request *request)
+{
     if (access_device(context, request)) {
-        hub_refuse(&error, HUB_DEFAULT_STORAGE_ENDPOINT_NOT_CONFIGURED, NULL);
-        answer_refusal(context, request, &error);
+        refuse_upload(context, request);
     }
 }

@@ -21,7 +21,8 @@ http_handler twin_get, twin_patch, twin_put, twin_post;
 http_handler query_run;
 
 /* device.c */
-http_handler device_receive, device_settle, device_abandon, device_no_twin, device_no_upload;
+http_handler device_receive, device_settle, device_abandon, device_no_twin;
+http_handler device_no_upload, device_no_upload_notification;
 
 /* telemetry.c */
 http_handler telemetry_send;

@@ -172,7 +172,8 @@ void query_run(void *context, struct http_request *request)
     struct https_server *server = context;
     struct place place = {0, 0};
     struct hub_error error;
-    if (!access_service(server, request, PERMISSION_SERVICE_CONNECT)) {
+    if (!access_service(server, request, PERMISSION_SERVICE_CONNECT) ||
+        !access_rate(server, request, THROTTLE_QUERY)) {
         return;
     }
     struct query *query = read_query(request, &error);

@@ -50,7 +50,8 @@ static bool admit(
 {
     struct target target = target_of(request);
     struct hub_error error;
-    if (!access_service(server, request, permission)) {
+    if (!access_service(server, request, permission) ||
+        !access_rate(server, request, THROTTLE_REGISTRY)) {
         return false;
     }
     const struct identity *device =
@@ -208,7 +209,8 @@ void registry_list(void *context, struct http_request *request)
     struct https_server *server = context;
     struct hub *hub = server->context.hub;
     struct hub_error error;
-    if (!access_service(server, request, PERMISSION_REGISTRY_READ)) {
+    if (!access_service(server, request, PERMISSION_REGISTRY_READ) ||
+        !access_rate(server, request, THROTTLE_REGISTRY)) {
         return;
     }
     long top = read_top(request);
@@ -231,7 +233,8 @@ void registry_list_modules(void *context, struct http_request *request)
     struct https_server *server = context;
     struct hub *hub = server->context.hub;
     struct hub_error error;
-    if (!access_service(server, request, PERMISSION_REGISTRY_READ)) {
+    if (!access_service(server, request, PERMISSION_REGISTRY_READ) ||
+        !access_rate(server, request, THROTTLE_REGISTRY)) {
         return;
     }
     const struct identity *device =
@@ -268,7 +271,8 @@ static struct device_counts count_devices(struct identity_registry *registry)
 void registry_device_statistics(void *context, struct http_request *request)
 {
     struct https_server *server = context;
-    if (!access_service(server, request, PERMISSION_REGISTRY_READ)) {
+    if (!access_service(server, request, PERMISSION_REGISTRY_READ) ||
+        !access_rate(server, request, THROTTLE_REGISTRY)) {
         return;
     }
     struct device_counts counts = count_devices(hub_identities(server->context.hub));
@@ -283,7 +287,8 @@ void registry_device_statistics(void *context, struct http_request *request)
 void registry_service_statistics(void *context, struct http_request *request)
 {
     struct https_server *server = context;
-    if (!access_service(server, request, PERMISSION_REGISTRY_READ)) {
+    if (!access_service(server, request, PERMISSION_REGISTRY_READ) ||
+        !access_rate(server, request, THROTTLE_REGISTRY)) {
         return;
     }
     struct device_counts counts = count_devices(hub_identities(server->context.hub));

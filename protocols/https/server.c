@@ -28,8 +28,8 @@ static const struct http_route routes[] = {
     {"*", "/devices/{}/methods", TELEMETRY_MAX, device_no_twin},
     {"*", "/devices/{}/methods/{}", TELEMETRY_MAX, device_no_twin},
     {"POST", "/devices/{}/files", SETTLE_MAX, device_no_upload},
-    {"POST", "/devices/{}/files/notifications", SETTLE_MAX, device_no_upload},
-    {"POST", "/devices/{}/files/notifications/{}", SETTLE_MAX, device_no_upload},
+    {"POST", "/devices/{}/files/notifications", SETTLE_MAX, device_no_upload_notification},
+    {"POST", "/devices/{}/files/notifications/{}", SETTLE_MAX, device_no_upload_notification},
 
     {"PUT", "/devices/{}", IDENTITY_MAX, registry_put},
     {"GET", "/devices/{}", SETTLE_MAX, registry_get},

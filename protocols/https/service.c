@@ -51,7 +51,8 @@ static void send(struct https_server *server, struct http_request *request, cons
     if (code == HUB_OK && !device_id) {
         code = find_addressee(server, message, &device_id, &error);
     }
-    if (code == HUB_OK && !https_fault_passes(server, request, FAULT_SEND, device_id)) {
+    if (code == HUB_OK && (!https_fault_passes(server, request, FAULT_SEND, device_id) ||
+                              !access_rate(server, request, THROTTLE_SEND))) {
         message_release(message);
         return;
     }

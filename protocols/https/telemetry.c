@@ -129,7 +129,8 @@ void telemetry_send(void *context, struct http_request *request)
     struct https_server *server = context;
     struct hub_error error;
     if (!access_device(server, request) ||
-        !https_fault_passes(server, request, FAULT_SEND, http_request_parameter(request, 0))) {
+        !https_fault_passes(server, request, FAULT_SEND, http_request_parameter(request, 0)) ||
+        !access_rate(server, request, THROTTLE_TELEMETRY)) {
         return;
     }
     if (!is_batch(request)) {

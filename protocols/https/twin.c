@@ -15,13 +15,15 @@
 #include <strings.h>
 
 /* Which one the path names; NULL: the request has been answered. */
-static const struct identity *find(struct https_server *server, struct http_request *request)
+static const struct identity *find(
+    struct https_server *server, struct http_request *request, enum throttle_operation operation)
 {
     struct identity_registry *registry = hub_identities(server->context.hub);
     const char *device_id = http_request_parameter(request, 0);
     const char *module_id = http_request_parameter(request, 1);
     struct hub_error error;
-    if (!access_service(server, request, PERMISSION_SERVICE_CONNECT)) {
+    if (!access_service(server, request, PERMISSION_SERVICE_CONNECT) ||
+        !access_rate(server, request, operation)) {
         return NULL;
     }
     const struct identity *identity = module_id[0] != '\0'
@@ -47,7 +49,7 @@ static void answer_twin(
 
 void twin_get(void *context, struct http_request *request)
 {
-    const struct identity *identity = find(context, request);
+    const struct identity *identity = find(context, request, THROTTLE_TWIN_READ);
     if (identity) {
         answer_twin(context, request, identity);
     }
@@ -68,7 +70,7 @@ static void change(struct https_server *server, struct http_request *request, en
 {
     struct hub *hub = server->context.hub;
     struct hub_error error;
-    const struct identity *identity = find(server, request);
+    const struct identity *identity = find(server, request, THROTTLE_TWIN_UPDATE);
     if (!identity) {
         return;
     }

@@ -46,6 +46,13 @@ struct hub *mqtt_connection_hub(const struct mqtt_connection *connection)
     return connection->server->context->hub;
 }
 
+enum hub_code mqtt_connection_take(const struct mqtt_connection *connection,
+    enum throttle_operation operation, struct hub_error *error)
+{
+    const struct protocol_context *context = connection->server->context;
+    return throttle_take(context->sessions, operation, hub_now(context->hub), error);
+}
+
 struct instant mqtt_connection_token_now(const struct mqtt_connection *connection)
 {
     return clock_token_now(hub_clock(mqtt_connection_hub(connection)));

@@ -14,6 +14,7 @@
 #include "protocols/mqtt/topic.h"
 #include "protocols/mqtt/window.h"
 #include "protocols/session/fault.h"
+#include "protocols/session/throttle.h"
 
 #include <uthash.h>
 
@@ -130,6 +131,10 @@ void mqtt_connection_read(struct mqtt_connection *connection);
 
 /* Shorthands. */
 struct hub *mqtt_connection_hub(const struct mqtt_connection *connection);
+
+/* One operation more is within the hub's rate limits; else why not. */
+enum hub_code mqtt_connection_take(const struct mqtt_connection *connection,
+    enum throttle_operation operation, struct hub_error *error);
 struct instant mqtt_connection_token_now(const struct mqtt_connection *connection);
 struct queue *mqtt_connection_queue(
     const struct mqtt_connection *connection); /* NULL: device gone */

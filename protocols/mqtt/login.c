@@ -108,8 +108,8 @@ static enum connack_code code_of_failure(
         return (enum connack_code)connection->server->options.disabled_device_code;
     }
     int status = hub_code_http_status(code);
-    bool is_ours = status >= 500 || code == HUB_THROTTLING_EXCEPTION ||
-                   code == HUB_IOT_HUB_QUOTA_EXCEEDED || code == HUB_IOT_HUB_SUSPENDED;
+    bool is_ours = status >= 500 || status == 429 || code == HUB_IOT_HUB_QUOTA_EXCEEDED ||
+                   code == HUB_IOT_HUB_SUSPENDED;
     return is_ours ? CONNACK_UNAVAILABLE : CONNACK_NOT_AUTHORIZED;
 }
 
@@ -280,6 +280,9 @@ bool login_handle(
     }
     if (code == HUB_OK) {
         code = authenticate(connection, &connect, device_id, &grant, &error);
+    }
+    if (code == HUB_OK) {
+        code = mqtt_connection_take(connection, THROTTLE_CONNECT, &error);
     }
     if (code != HUB_OK) {
         hub_count_refusal(code);

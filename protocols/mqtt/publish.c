@@ -75,6 +75,9 @@ static bool answer_twin(struct mqtt_connection *connection, const struct topic *
 
 static bool get_twin(struct mqtt_connection *connection, const struct topic *topic)
 {
+    if (mqtt_connection_take(connection, THROTTLE_TWIN_READ, NULL) != HUB_OK) {
+        return answer_twin(connection, topic, "429", TEXT(""), TEXT(""));
+    }
     char *twin = twins_read(hub_twins(mqtt_connection_hub(connection)), connection->device);
     bool answered = answer_twin(connection, topic, "200", TEXT(""), text_of(twin));
     free(twin);
@@ -87,6 +90,9 @@ static bool report_twin(
     struct hub_error error;
     uint64_t version;
     struct hub *hub = mqtt_connection_hub(connection);
+    if (mqtt_connection_take(connection, THROTTLE_TWIN_UPDATE, NULL) != HUB_OK) {
+        return answer_twin(connection, topic, "429", TEXT(""), TEXT(""));
+    }
     enum hub_code code =
         twins_report(hub_twins(hub), connection->device, patch, hub_now(hub), &version, &error);
     if (code != HUB_OK) {
@@ -119,6 +125,11 @@ static bool take_telemetry(struct mqtt_connection *connection, const struct pack
         fault.action == FAULT_ERROR) {
         telemetry_event_free(event);
         return fault.action != FAULT_ERROR || refuse(clause, FAULT_REASON);
+    }
+    if (mqtt_connection_take(connection, THROTTLE_TELEMETRY, NULL) != HUB_OK) {
+        telemetry_event_free(event);
+        hub_count_refusal(HUB_THROTTLING_EXCEPTION);
+        return refuse(clause, hub_code_name(HUB_THROTTLING_EXCEPTION));
     }
     publish_take_event(connection, event, publish->retain ? "mqtt-retain" : NULL);
     if (!mqtt_fault_takes_answer(connection, &fault)) {

@@ -37,6 +37,7 @@ void sessions_close(struct sessions *sessions)
     hub_listen_time(sessions->hub, NULL, NULL);
     simulators_remove_all(sessions);
     faults_free(sessions);
+    throttle_free(sessions);
     free(sessions);
 }
 

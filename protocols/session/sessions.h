@@ -51,6 +51,7 @@ struct sessions {
     struct attended_device *attended;
     struct simulator *simulators; /* by device id */
     struct faults *faults; /* NULL: there was never one */
+    struct throttle *throttle; /* NULL: there was never a profile */
 };
 
 /* Implemented by simulator.c: something is deliverable, or time has passed in whose course it may
@@ -61,6 +62,9 @@ void simulators_remove_all(struct sessions *sessions);
 
 /* Implemented by fault.c. */
 void faults_free(struct sessions *sessions);
+
+/* Implemented by throttle.c. */
+void throttle_free(struct sessions *sessions);
 
 /* Implemented by consumer.c: the queue's side. */
 void consumers_ready(void *listener, struct queue *queue);

@@ -36,6 +36,7 @@ const struct http_route control_routes[] = {
     {"POST", "/control/v1/clock/set", BODY_MAX, control_clock_set},
     {"POST", "/control/v1/clock/freeze", BODY_MAX, control_clock_freeze},
     {"POST", "/control/v1/clock/resume", BODY_MAX, control_clock_resume},
+    {"GET", "/control/v1/feedback", 0, control_feedback},
     {"POST", "/control/v1/feedback/flush", BODY_MAX, control_flush},
     {"GET", "/control/v1/devices", 0, control_devices},
     {"PUT", "/control/v1/devices/{}", IDENTITY_MAX, control_put_device},

@@ -70,6 +70,7 @@ json_t *shape_duration(struct duration span); /* with a sign before it when nega
 json_t *shape_clock(const struct clock *clock);
 json_t *shape_device(struct control *control, const struct identity *identity);
 json_t *shape_message(const struct message *message);
+void shape_set_view(json_t *shape, const struct queue_view *view); /* where it is in its queue */
 json_t *shape_telemetry(const struct telemetry_item *item);
 json_t *shape_entry(const struct journal_entry *entry);
 json_t *shape_connection(const struct connection_view *view);
@@ -86,8 +87,7 @@ extern const struct http_route control_routes[];
 http_handler control_dashboard, control_dashboard_style, control_dashboard_script, control_openapi;
 
 /* hub.c */
-http_handler control_healthz, control_readyz, control_ca, control_hub, control_change_hub,
-    control_flush;
+http_handler control_healthz, control_readyz, control_ca, control_hub, control_change_hub;
 
 /* metrics.c */
 http_handler control_metrics;
@@ -106,8 +106,12 @@ http_handler control_messages, control_send, control_purge, control_receive, con
 http_handler control_put_simulator, control_get_simulator, control_delete_simulator;
 json_t *shape_simulator(
     struct control *control, const char *device_id); /* null: it is not played; owned */
+
 /* telemetry.c */
 http_handler control_telemetry;
+
+/* feedback.c */
+http_handler control_feedback, control_flush;
 
 /* journal.c */
 http_handler control_journal;

@@ -2,6 +2,7 @@
  * Back to the seed.
  */
 #include "protocols/session/fault.h"
+#include "protocols/session/throttle.h"
 #include "server/control/internal.h"
 #include "store/memory.h"
 
@@ -44,6 +45,7 @@ static enum hub_code reset(struct control *control, void *item, struct hub_error
         return code;
     }
     fault_remove_all(control->options.sessions);
+    throttle_refill(control->options.sessions);
     if (!keep.settings) {
         source->undo_settings(source->context);
     }

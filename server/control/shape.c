@@ -160,6 +160,21 @@ json_t *shape_message(const struct message *message)
     return shape;
 }
 
+void shape_set_view(json_t *shape, const struct queue_view *view)
+{
+    json_object_set_new(shape, "sequenceNumber", json_integer((json_int_t)view->sequence));
+    json_object_set_new(shape, "state", json_string(queue_state_name(view->state)));
+    json_object_set_new(shape, "deliveryCount", json_integer((json_int_t)view->delivery_count));
+    if (view->state == QUEUE_INVISIBLE) {
+        char token[LOCK_TOKEN_TEXT_SIZE];
+        lock_token_format(&view->lock_token, token);
+        json_object_set_new(shape, "lockToken", json_string(token));
+        json_object_set_new(shape, "lockedUntil", shape_instant(view->locked_until));
+    }
+    json_object_set_new(shape, "expiryTime", shape_instant(view->expires));
+    json_object_set_new(shape, "enqueuedTime", shape_instant(view->enqueued));
+}
+
 /* ---- telemetry ---- */
 
 static json_t *shape_event_properties(const struct telemetry_event *event, enum telemetry_kind kind)

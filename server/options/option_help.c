@@ -23,22 +23,35 @@ void option_describe_range(const struct option_row *row, char out[OPTION_ACCEPTE
     }
 }
 
+void option_describe_verbs(const struct option_row *row, char out[OPTION_VERBS_SIZE])
+{
+    size_t used = 0;
+    for (size_t i = 0; i < option_verb_count && used < OPTION_VERBS_SIZE; i++) {
+        const struct option_verb *verb = &option_verbs[i];
+        if (verb->help && (row->verbs & OF_VERB(verb->verb))) {
+            used += (size_t)snprintf(
+                out + used, OPTION_VERBS_SIZE - used, "%s%s", used ? ", " : "", verb->word);
+        }
+    }
+}
+
 static void print_verb(FILE *out, const struct option_verb *verb)
 {
     char head[96];
     bool is_default = verb->verb == VERB_SERVE;
     snprintf(head, sizeof head, "devicebound %s%s%s %s", is_default ? "[" : "", verb->word,
         is_default ? "]" : "", verb->arguments);
-    fprintf(out, "  %-38s %s\n", head, verb->help);
+    fprintf(out, "  %-46s %s\n", head, verb->help);
 }
 
 static void print_row(FILE *out, const struct option_row *row)
 {
-    char head[64], range[OPTION_ACCEPTED_SIZE];
+    char head[64], range[OPTION_ACCEPTED_SIZE], verbs[OPTION_VERBS_SIZE] = "";
     snprintf(head, sizeof head, "--%s%s%s", row->flag, row->placeholder ? " " : "",
         row->placeholder ? row->placeholder : "");
     option_describe_range(row, range);
-    fprintf(out, "  %-34s %s", head, row->help);
+    option_describe_verbs(row, verbs);
+    fprintf(out, "  %-34s %s%s%s", head, verbs, verbs[0] ? ": " : "", row->help);
     if (range[0]) {
         fprintf(out, " (%s)", range);
     }

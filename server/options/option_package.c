@@ -41,12 +41,15 @@ static void print_man_sources(FILE *out, const struct option_row *row)
 
 static void print_man_row(FILE *out, const struct option_row *row)
 {
-    char range[OPTION_ACCEPTED_SIZE];
+    char range[OPTION_ACCEPTED_SIZE], verbs[OPTION_VERBS_SIZE] = "";
     option_describe_range(row, range);
+    option_describe_verbs(row, verbs);
     fputs(".TP\n\\fB\\-\\-", out);
     print_roff(out, row->flag);
     fprintf(out, "\\fR%s\\fI%s\\fR\n", row->placeholder ? " " : "",
         row->placeholder ? row->placeholder : "");
+    print_roff(out, verbs);
+    fputs(verbs[0] ? ": " : "", out);
     print_roff(out, row->help);
     fprintf(out, "%s%s%s.\n", range[0] ? " (" : "", range, range[0] ? ")" : "");
     if (row->initial && row->type != OPTION_SWITCH) {

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,6 +343,9 @@ void option_clear(struct options *options, const struct option_row *row)
         *list = (struct text_list){0};
     } else if (row->type == OPTION_DEVICES) {
         struct seed_list *list = place;
+        for (size_t i = 0; i < list->count; i++) {
+            json_decref(list->items[i].messages);
+        }
         free(list->items);
         *list = (struct seed_list){0};
     } else if (row->type == OPTION_TEXT || row->type == OPTION_ADDRESS) {

@@ -92,16 +92,42 @@ static const struct option_row *find_flag(const char *name, size_t length)
     return NULL;
 }
 
-/* One argument, and the next when it is its value. `*row` and `*text` describe it. */
-static bool read_argument(char *const *arguments, int count, int *at, const struct option_row **row,
+/* A walk over the command line. */
+struct reader {
+    char *const *arguments;
+    int count, at;
+    const struct option_verb *verb;
+    bool is_past_flags; /* behind "--" */
+};
+
+/* The verb is the first argument, if it is there. */
+static struct reader begin_reading(char *const *arguments, int count)
+{
+    struct reader reader = {arguments, count, 1, &option_verbs[0], false};
+    for (size_t i = 0; count > 1 && i < option_verb_count; i++) {
+        if (strcmp(arguments[1], option_verbs[i].word) == 0) {
+            reader.verb = &option_verbs[i];
+            reader.at = 2;
+            break;
+        }
+    }
+    return reader;
+}
+
+static bool has_more(struct reader *reader)
+{
+    if (reader->verb->operand_count > 0 && !reader->is_past_flags && reader->at < reader->count &&
+        strcmp(reader->arguments[reader->at], "--") == 0) {
+        reader->is_past_flags = true;
+        reader->at++;
+    }
+    return reader->at < reader->count;
+}
+
+/* Its row and its value, which may be the next argument. */
+static bool read_flag(struct reader *reader, const char *name, const struct option_row **row,
     const char **text, char mistake[static 512])
 {
-    const char *argument = arguments[(*at)++];
-    if (strncmp(argument, "--", 2) != 0 || !argument[2]) {
-        return option_mistake(
-            mistake, "\"%.200s\" is neither a verb nor a setting; see --help", argument);
-    }
-    const char *name = argument + 2;
     size_t length = strcspn(name, "=");
     *row = find_flag(name, length);
     if (!*row) {
@@ -112,8 +138,8 @@ static bool read_argument(char *const *arguments, int count, int *at, const stru
         *text = name + length + 1;
     } else if ((*row)->type == OPTION_SWITCH) {
         *text = "true";
-    } else if (*at < count) {
-        *text = arguments[(*at)++];
+    } else if (reader->at < reader->count) {
+        *text = reader->arguments[reader->at++];
     } else {
         char accepted[OPTION_ACCEPTED_SIZE];
         option_describe_accepted(*row, accepted);
@@ -122,40 +148,61 @@ static bool read_argument(char *const *arguments, int count, int *at, const stru
     return true;
 }
 
-/* The verb, which is the first argument if it is there, and the number of arguments it takes. */
-static int read_verb(struct options *options, char *const *arguments, int count)
+/* The next argument. `*row` NULL: it is an operand. */
+static bool read_argument(struct reader *reader, const struct option_row **row, const char **text,
+    char mistake[static 512])
 {
-    for (size_t i = 0; count > 1 && i < option_verb_count; i++) {
-        if (strcmp(arguments[1], option_verbs[i].word) == 0) {
-            options->verb = option_verbs[i].verb;
-            return 1;
-        }
+    const char *argument = reader->arguments[reader->at++];
+    if (!reader->is_past_flags && strncmp(argument, "--", 2) == 0 && argument[2]) {
+        return read_flag(reader, argument + 2, row, text, mistake);
     }
-    return 0;
+    *row = NULL;
+    *text = argument;
+    return reader->verb->operand_count > 0 ||
+           option_mistake(
+               mistake, "\"%.200s\" is neither a verb nor a setting; see --help", argument);
+}
+
+static bool take_flag(struct options *options, const struct option_row *row, const char *text,
+    char mistake[static 512])
+{
+    const struct option_origin origin = {SOURCE_COMMAND_LINE, NULL};
+    if (row->group == GROUP_VERB && !(row->verbs & OF_VERB(options->verb))) {
+        char verbs[OPTION_VERBS_SIZE];
+        option_describe_verbs(row, verbs);
+        return option_mistake(mistake, "--%s belongs to %s", row->flag, verbs);
+    }
+    return option_take(options, row, text, origin, mistake);
 }
 
 static bool read_command_line(
     struct options *options, char *const *arguments, int count, char mistake[static 512])
 {
-    const struct option_origin origin = {SOURCE_COMMAND_LINE, NULL};
-    for (int at = 1 + read_verb(options, arguments, count); at < count;) {
+    struct reader reader = begin_reading(arguments, count);
+    const struct option_verb *verb = reader.verb;
+    int operands = 0;
+    options->verb = verb->verb;
+    while (has_more(&reader)) {
         const struct option_row *row;
-        const char *text;
-        if (strcmp(arguments[at], "--help") == 0 || strcmp(arguments[at], "-h") == 0) {
+        const char *text, *next = arguments[reader.at];
+        if (!reader.is_past_flags && (strcmp(next, "--help") == 0 || strcmp(next, "-h") == 0)) {
             options->verb = VERB_HELP;
             return true;
         }
-        if (!read_argument(arguments, count, &at, &row, &text, mistake)) {
+        if (!read_argument(&reader, &row, &text, mistake) ||
+            (row && !take_flag(options, row, text, mistake))) {
             return false;
         }
-        if (row->group == GROUP_VERB && options->verb != VERB_CONNECTION_STRING) {
-            return option_mistake(mistake, "--%s belongs to the verb connection-string", row->flag);
+        if (!row && operands == verb->operand_count) {
+            return option_mistake(
+                mistake, "\"%.200s\" is too much: %s takes %s", text, verb->word, verb->arguments);
         }
-        if (!option_take(options, row, text, origin, mistake)) {
-            return false;
+        if (!row) {
+            options->operands[operands++] = text;
         }
     }
-    return true;
+    return operands == verb->operand_count ||
+           option_mistake(mistake, "%s takes %s", verb->word, verb->arguments);
 }
 
 /* ---- the environment ---- */
@@ -213,13 +260,14 @@ static bool read_file(struct options *options, char *const *arguments, int count
     char *const *environment, char mistake[static 512])
 {
     const char *path = variable_of(environment, find_flag("config", strlen("config")));
-    for (int at = 1 + read_verb(options, arguments, count); at < count;) {
+    struct reader reader = begin_reading(arguments, count);
+    while (has_more(&reader)) {
         const struct option_row *row;
         const char *text;
-        if (!read_argument(arguments, count, &at, &row, &text, mistake)) {
+        if (!read_argument(&reader, &row, &text, mistake)) {
             break; /* told when its turn comes */
         }
-        if (strcmp(row->flag, "config") == 0) {
+        if (row && strcmp(row->flag, "config") == 0) {
             path = text;
         }
     }
@@ -240,6 +288,9 @@ bool option_check_ranges(struct options *options, const char *file, char mistake
             value = ((const struct duration *)place)->us;
         } else {
             continue;
+        }
+        if (!options->given[i].text) {
+            continue; /* it has no default either */
         }
         if ((value < row->least || value > row->most) &&
             !(can_be_lifted && options->unsafe_ranges)) {
@@ -354,6 +405,15 @@ bool options_read(struct options *options, int argument_count, char *const *argu
         name_hub(options);
     }
     return is_read;
+}
+
+const struct seed_device *options_named_device(const struct options *options)
+{
+    const struct option_row *row = find_flag("device", strlen("device"));
+    const struct seed_list *list = &options->devices;
+    bool is_named =
+        list->count > 0 && options->given[row - option_rows].source == SOURCE_COMMAND_LINE;
+    return is_named ? &list->items[list->count - 1] : NULL;
 }
 
 void options_release(struct options *options)

@@ -29,6 +29,11 @@ enum verb {
     VERB_HEALTHCHECK,
     VERB_CONNECTION_STRING,
     VERB_CA,
+    VERB_SEND,
+    VERB_RECEIVE,
+    VERB_FEEDBACK,
+    VERB_WATCH,
+    VERB_ADVANCE,
     VERB_HELP,
     VERB_HELP_MARKDOWN, /* the settings as the README shows them */
     VERB_HELP_MAN, /* and as the package carries them */
@@ -47,12 +52,16 @@ struct seed_device {
     struct identity_draft draft;
     bool has_status, has_authentication, has_key;
     struct simulator_rule simulator; /* `count` 0: it is not played */
+    struct json_t
+        *messages; /* list of what waits for a new device (message_codec.h); NULL: nothing */
 };
 
 struct seed_list {
     struct seed_device *items;
     size_t count;
 };
+
+#define OPERANDS_MAX 2
 
 #define PORT_OFF (-1) /* no listener */
 #define PORT_ANY 0
@@ -101,12 +110,21 @@ struct options {
     int mqtt_unknown_filter; /* enum mqtt_unknown_filter */
     struct duration mqtt_token_grace;
     int https_lock_time; /* enum lock_time_mode */
+    int throttle; /* enum throttle_profile */
 
     int log_level; /* enum log_level */
     int log_format; /* enum log_format */
     unsigned trace; /* sum of enum trace */
 
-    char *policy; /* of the verb connection-string; NULL: none given */
+    /* Of single verbs; of the first five NULL, 0 or empty is not given. */
+    char *policy;
+    char *message_id;
+    struct duration ttl;
+    struct text_list properties; /* NAME=VALUE */
+    int ack; /* enum message_ack */
+    bool complete, reject, abandon;
+    bool json;
+    const char *operands[OPERANDS_MAX]; /* borrowed from the command line */
 
     struct option_given *given; /* by row: options.c */
     struct options *started; /* before the first change at run time; NULL: there was none */
@@ -117,6 +135,10 @@ struct options {
 bool options_read(struct options *options, int argument_count, char *const *arguments,
     char *const *environment, char mistake[static 512]);
 void options_release(struct options *options);
+
+/* The device that --device names on the command line, where a verb is about one: not those that
+ * file and environment give a hub. The last one of several; NULL: none. */
+const struct seed_device *options_named_device(const struct options *options);
 
 /* ---- changing while the hub runs ---- */
 

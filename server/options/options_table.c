@@ -1,6 +1,8 @@
 #include "server/options/options_table.h"
 
 #include "protocols/mqtt/mqtt.h"
+#include "protocols/session/throttle.h"
+#include "store/message.h"
 
 #include <stddef.h>
 
@@ -11,7 +13,7 @@ const char *const option_group_titles[GROUP_COUNT] = {
     [GROUP_CLOUD_TO_DEVICE] = "Cloud-to-device",
     [GROUP_LOG] = "Log",
     [GROUP_BEHAVIOUR] = "Behaviour",
-    [GROUP_VERB] = "Of connection-string only",
+    [GROUP_VERB] = "Of single verbs",
 };
 
 static const struct option_word durability_words[] = {
@@ -25,8 +27,12 @@ static const struct option_word trace_words[] = {{"amqp", TRACE_AMQP}, {"mqtt", 
 static const struct option_word disabled_device_words[] = {{"3", 3}, {"5", 5}, {0}};
 static const struct option_word unknown_filter_words[] = {
     {"close", MQTT_UNKNOWN_FILTER_CLOSES}, {"fail", MQTT_UNKNOWN_FILTER_FAILS}, {0}};
+static const struct option_word throttle_words[] = {{"off", THROTTLE_OFF}, {"free", THROTTLE_FREE},
+    {"s1", THROTTLE_S1}, {"s2", THROTTLE_S2}, {"s3", THROTTLE_S3}, {0}};
 static const struct option_word lock_time_words[] = {
     {"fixed", LOCK_TIME_FIXED}, {"honour", LOCK_TIME_HONOUR}, {0}};
+static const struct option_word ack_words[] = {{"none", ACK_NONE}, {"positive", ACK_POSITIVE},
+    {"negative", ACK_NEGATIVE}, {"full", ACK_FULL}, {0}};
 
 #define AT(member) offsetof(struct options, member)
 #define SECOND INT64_C(1000000)
@@ -151,6 +157,9 @@ const struct option_row option_rows[] = {
     {.flag = "https-lock-time", .key = "https.lockTime", .group = GROUP_BEHAVIOUR,
      .type = OPTION_CHOICE, .offset = AT(https_lock_time), .placeholder = "MODE", .initial = "fixed",
      .words = lock_time_words, .help = "Whether a device may ask for another lock time over HTTPS: fixed, or honour"},
+    {.flag = "throttle", .key = "throttle", .group = GROUP_BEHAVIOUR, .type = OPTION_CHOICE, .offset = AT(throttle),
+     .placeholder = "PROFILE", .initial = "off", .words = throttle_words,
+     .help = "Rate limits of a hub with one unit of that size; beyond them 429001"},
 
     {.flag = "log-level", .key = "log.level", .group = GROUP_LOG, .type = OPTION_CHOICE, .offset = AT(log_level),
      .placeholder = "LEVEL", .initial = "info", .words = level_words, .can_change = true, .help = "What is logged on stderr"},
@@ -160,29 +169,57 @@ const struct option_row option_rows[] = {
      .placeholder = "LIST", .words = trace_words,
      .can_change = true, .help = "Protocols whose frames and packets are logged, secrets masked"},
 
-    {.flag = "policy", .group = GROUP_VERB, .type = OPTION_TEXT, .offset = AT(policy), .placeholder = "NAME",
+    {.flag = "policy", .group = GROUP_VERB, .verbs = OF_VERB(VERB_CONNECTION_STRING), .type = OPTION_TEXT,
+     .offset = AT(policy), .placeholder = "NAME",
      .help = "The policy whose connection string is printed; default iothubowner"},
+    {.flag = "ack", .group = GROUP_VERB, .verbs = OF_VERB(VERB_SEND), .type = OPTION_CHOICE, .offset = AT(ack),
+     .placeholder = "ACK", .initial = "none", .words = ack_words, .help = "The ends that feedback is wanted of"},
+    {.flag = "property", .group = GROUP_VERB, .verbs = OF_VERB(VERB_SEND), .type = OPTION_NAMES,
+     .offset = AT(properties), .placeholder = "NAME=VALUE", .help = "An application property; repeatable"},
+    {.flag = "message-id", .group = GROUP_VERB, .verbs = OF_VERB(VERB_SEND), .type = OPTION_TEXT,
+     .offset = AT(message_id), .placeholder = "ID", .help = "The message's id, by which feedback names it"},
+    {.flag = "ttl", .group = GROUP_VERB, .verbs = OF_VERB(VERB_SEND), .type = OPTION_DURATION, .offset = AT(ttl),
+     .placeholder = "DURATION", .least = SECOND, .most = 2 * DAY, .help = "Time to live; without it --default-ttl of the hub"},
+    {.flag = "complete", .group = GROUP_VERB, .verbs = OF_VERB(VERB_RECEIVE), .type = OPTION_SWITCH,
+     .offset = AT(complete), .initial = "false", .help = "Complete the message once it is printed"},
+    {.flag = "reject", .group = GROUP_VERB, .verbs = OF_VERB(VERB_RECEIVE), .type = OPTION_SWITCH,
+     .offset = AT(reject), .initial = "false", .help = "Reject it"},
+    {.flag = "abandon", .group = GROUP_VERB, .verbs = OF_VERB(VERB_RECEIVE), .type = OPTION_SWITCH,
+     .offset = AT(abandon), .initial = "false", .help = "Put it back into its queue; without one of the three it stays locked"},
+    {.flag = "json", .group = GROUP_VERB, .verbs = OF_VERB(VERB_RECEIVE) | OF_VERB(VERB_FEEDBACK) | OF_VERB(VERB_WATCH),
+     .type = OPTION_SWITCH, .offset = AT(json), .initial = "false",
+     .help = "One object of JSON a line, all of it on standard output"},
 };
 /* clang-format on */
 
 const size_t option_row_count = sizeof option_rows / sizeof option_rows[0];
 
 const struct option_verb option_verbs[] = {
-    {"serve", VERB_SERVE, "[SETTING...]", "starts the hub"},
-    {"version", VERB_VERSION, "", "prints the version"},
-    {"--version", VERB_VERSION, NULL, NULL},
+    {"serve", VERB_SERVE, "[SETTING...]", "starts the hub", 0}, /* which is what no verb does */
+    {"version", VERB_VERSION, "", "prints the version", 0},
+    {"--version", VERB_VERSION, NULL, NULL, 0},
     {"healthcheck", VERB_HEALTHCHECK, "[SETTING...]",
-        "exit 0 when the hub on --control-port is ready"},
+        "exit 0 when the hub on --control-port is ready", 0},
     {"connection-string", VERB_CONNECTION_STRING, "[--device ID | --policy NAME] [SETTING...]",
-        "prints a connection string"},
-    {"ca", VERB_CA, "[SETTING...]", "prints the CA certificate"},
-    {"help", VERB_HELP, "", "prints the settings"},
-    {"--help", VERB_HELP, NULL, NULL},
-    {"-h", VERB_HELP, NULL, NULL},
-    {"--help=markdown", VERB_HELP_MARKDOWN, NULL, NULL},
-    {"--help=man", VERB_HELP_MAN, NULL, NULL},
-    {"--help=bash", VERB_HELP_BASH, NULL, NULL},
-    {"--help=environment", VERB_HELP_ENVIRONMENT, NULL, NULL},
+        "prints a connection string", 0},
+    {"ca", VERB_CA, "[SETTING...]", "prints the CA certificate", 0},
+    {"send", VERB_SEND, "DEVICE BODY [SETTING...]",
+        "sends a message to a device, prints its sequence number", 2},
+    {"receive", VERB_RECEIVE, "DEVICE [SETTING...]",
+        "receives a message as the device and prints its body; exit 1 when there is none", 1},
+    {"feedback", VERB_FEEDBACK, "[SETTING...]",
+        "prints the feedback that nobody has taken, and sends what waits", 0},
+    {"watch", VERB_WATCH, "[--device ID] [SETTING...]",
+        "prints what happens, until the hub or SIGINT ends it", 0},
+    {"advance", VERB_ADVANCE, "DURATION [SETTING...]",
+        "moves the hub's clock, prints what it shows then", 1},
+    {"help", VERB_HELP, "", "prints the settings", 0},
+    {"--help", VERB_HELP, NULL, NULL, 0},
+    {"-h", VERB_HELP, NULL, NULL, 0},
+    {"--help=markdown", VERB_HELP_MARKDOWN, NULL, NULL, 0},
+    {"--help=man", VERB_HELP_MAN, NULL, NULL, 0},
+    {"--help=bash", VERB_HELP_BASH, NULL, NULL, 0},
+    {"--help=environment", VERB_HELP_ENVIRONMENT, NULL, NULL, 0},
 };
 
 const size_t option_verb_count = sizeof option_verbs / sizeof option_verbs[0];

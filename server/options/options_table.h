@@ -29,7 +29,7 @@ enum option_group {
     GROUP_CLOUD_TO_DEVICE,
     GROUP_LOG,
     GROUP_BEHAVIOUR,
-    GROUP_VERB, /* of one verb only: no environment variable, no key */
+    GROUP_VERB, /* of some verbs only: no environment variable, no key */
     GROUP_COUNT
 };
 
@@ -50,8 +50,11 @@ struct option_row {
     int64_t least, most; /* counts; microseconds for durations */
     bool can_change; /* while the hub runs */
     const struct option_word *words; /* choices */
+    unsigned verbs; /* those of a GROUP_VERB row: sum of OF_VERB */
     const char *help;
 };
+
+#define OF_VERB(verb) (1U << (verb))
 
 extern const struct option_row option_rows[];
 extern const size_t option_row_count;
@@ -61,8 +64,9 @@ extern const char *const option_group_titles[GROUP_COUNT];
 struct option_verb {
     const char *word;
     enum verb verb;
-    const char *arguments; /* behind it */
+    const char *arguments; /* behind it, operands first */
     const char *help; /* NULL: another word for the same, or not for users */
+    int operand_count; /* each has to be there */
 };
 
 extern const struct option_verb option_verbs[];
@@ -93,6 +97,10 @@ void option_describe_accepted(const struct option_row *row, char out[OPTION_ACCE
 
 /* The same in a few words; "" where the placeholder says enough. */
 void option_describe_range(const struct option_row *row, char out[OPTION_ACCEPTED_SIZE]);
+
+/* "receive, watch": the verbs that a GROUP_VERB row belongs to. */
+#define OPTION_VERBS_SIZE 64
+void option_describe_verbs(const struct option_row *row, char out[OPTION_VERBS_SIZE]);
 
 /* "--https-port", "DEVICEBOUND_HTTPS_PORT" or "httpsPort", as the user wrote it. */
 #define OPTION_NAME_SIZE 512

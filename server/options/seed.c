@@ -1,4 +1,5 @@
 /* Devices that exist at start: as text, and as the objects of the config file. */
+#include "server/message_codec.h"
 #include "server/options/options_table.h"
 #include "server/simulator_codec.h"
 
@@ -183,10 +184,45 @@ static bool take_simulator(
         mistake, "device \"%.130s\": %.256s", device->draft.device_id, error.sentence);
 }
 
+/* A first reading, so that a mistake is told before anything starts. */
+static bool check_message(
+    const json_t *object, const struct seed_device *device, char mistake[static 512])
+{
+    struct hub_error error;
+    const char *id = device->draft.device_id;
+    if (!check_members(id, object, message_codec_members, "a message", mistake)) {
+        return false;
+    }
+    struct message *message = message_create();
+    enum hub_code code = message_codec_read(object, INSTANT_NEVER, message, &error);
+    message_release(message);
+    return code == HUB_OK ||
+           option_mistake(mistake, "a message of device \"%.130s\": %.256s", id, error.sentence);
+}
+
+static bool take_messages(json_t *messages, struct seed_device *device, char mistake[static 512])
+{
+    size_t index;
+    json_t *object;
+    if (!json_is_array(messages)) {
+        return option_mistake(
+            mistake, "\"messages\" of device \"%.130s\" is no list", device->draft.device_id);
+    }
+    json_array_foreach(messages, index, object)
+    {
+        if (!check_message(object, device, mistake)) {
+            return false;
+        }
+    }
+    device->messages = json_incref(messages);
+    return true;
+}
+
 bool seed_parse_object(
     const struct json_t *object, struct seed_device *device, char mistake[static 512])
 {
-    static const char *const names[] = {"deviceId", "status", "authentication", "simulator", NULL};
+    static const char *const names[] = {
+        "deviceId", "status", "authentication", "messages", "simulator", NULL};
     const char *id = json_string_value(json_object_get(object, "deviceId"));
     if (!id) {
         return option_mistake(mistake, "a device has no \"deviceId\"");
@@ -198,7 +234,9 @@ bool seed_parse_object(
     const json_t *status = json_object_get(object, "status");
     const json_t *authentication = json_object_get(object, "authentication");
     const json_t *simulator = json_object_get(object, "simulator");
+    json_t *messages = json_object_get(object, "messages");
     return (!status || take_status(status, device, mistake)) &&
            (!authentication || take_authentication(authentication, device, mistake)) &&
-           (!simulator || take_simulator(simulator, device, mistake));
+           (!simulator || take_simulator(simulator, device, mistake)) &&
+           (!messages || take_messages(messages, device, mistake));
 }

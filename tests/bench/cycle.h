@@ -4,6 +4,7 @@
 #ifndef DEVICEBOUND_TESTS_BENCH_CYCLE_H
 #define DEVICEBOUND_TESTS_BENCH_CYCLE_H
 
+#include "tests/bench/token.h"
 #include "tests/bench/wire.h"
 
 #include <stdbool.h>
@@ -11,7 +12,6 @@
 #define DEVICES 4
 #define IN_FLIGHT 16 /* for each device: a queue holds 50 */
 #define BODY 1024
-#define TOKEN_SIZE 600
 #define WIRES_MAX 8
 
 struct cycle {

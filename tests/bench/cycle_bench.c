@@ -11,37 +11,11 @@
 
 #include "store/clock.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define AMQP_SUBPROTOCOL "AMQPWSB10"
-
-/* A SAS token of the policy for the whole hub. */
-static void make_token(
-    const char *host, const char *key_text, const char *policy, char out[TOKEN_SIZE])
-{
-    uint8_t key[96], mac[32];
-    char text[256], sig[64], escaped[200] = "";
-    unsigned length = 0;
-    int key_length = EVP_DecodeBlock(key, (const uint8_t *)key_text, (int)strlen(key_text));
-    for (size_t i = strlen(key_text); i > 0 && key_text[i - 1] == '='; i--) {
-        key_length--;
-    }
-    snprintf(text, sizeof text, "%s\n4102444800", host);
-    HMAC(EVP_sha256(), key, key_length, (const uint8_t *)text, strlen(text), mac, &length);
-    EVP_EncodeBlock((uint8_t *)sig, mac, (int)length);
-    for (const char *c = sig; *c; c++) {
-        static const char *const forms[] = {['+'] = "%2B", ['/'] = "%2F", ['='] = "%3D"};
-        const char plain[] = {*c, 0};
-        const char *form = (size_t)*c < sizeof forms / sizeof *forms ? forms[(size_t)*c] : NULL;
-        strcat(escaped, form ? form : plain);
-    }
-    snprintf(out, TOKEN_SIZE, "SharedAccessSignature sr=%s&sig=%s&se=4102444800&skn=%s", host,
-        escaped, policy);
-}
 
 struct wire *cycle_connect(struct cycle *cycle, const char *port, const char *subprotocol)
 {
@@ -111,8 +85,8 @@ int main(int argc, char **argv)
     const struct way *way = find_way(argv[7]);
     cycle.host = argv[1];
     cycle.count = strtol(argv[6], NULL, 10);
-    make_token(cycle.host, argv[5], "iothubowner", cycle.service_token);
-    make_token(cycle.host, argv[5], "device", cycle.device_token);
+    token_make(cycle.host, argv[5], "iothubowner", cycle.service_token);
+    token_make(cycle.host, argv[5], "device", cycle.device_token);
     way->begin(&cycle, argv[way->device_port], way->device_subprotocol);
     service_begin(&cycle, argv[way->service_port], way->service_subprotocol);
     int64_t start = clock_monotonic_ms();

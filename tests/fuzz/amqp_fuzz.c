@@ -9,8 +9,8 @@
 #include "protocols/amqp/connection.h"
 #include "store/log.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/protocols/amqp/fake_loop.h"
 #include "tests/protocols/amqp/peer.h"
+#include "tests/protocols/fake_loop.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  */
 #include "protocols/websocket/websocket.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/protocols/websocket/fake_loop.h"
+#include "tests/protocols/fake_loop.h"
 #include "tests/protocols/websocket/memory_stream.h"
 
 #include <stdlib.h>

@@ -78,34 +78,6 @@ static void stop(void)
     ck_assert_int_eq(program_await_exit(&hub, 5), EXIT_DONE);
 }
 
-static size_t count_lines(const char *text, const char *begin)
-{
-    size_t count = 0, length = strlen(begin);
-    for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
-        count += strncmp(line, begin, length) == 0;
-        if (!strchr(line, '\n')) {
-            break;
-        }
-    }
-    return count;
-}
-
-/* It said nothing on standard output and one line in its own name, with that in it. */
-static void check_said(const struct program *program, const char *text)
-{
-    ck_assert_str_eq(program->output, "");
-    ck_assert_msg(count_lines(program->errors, "devicebound: ") == 1, "%s", program->errors);
-    ck_assert_msg(strstr(strstr(program->errors, "devicebound: "), text) != NULL, "no %s in: %s",
-        text, program->errors);
-    ck_assert_int_eq(program->errors[strlen(program->errors) - 1], '\n');
-}
-
-static void check_said_only(const struct program *program, const char *text)
-{
-    check_said(program, text);
-    ck_assert_msg(count_lines(program->errors, "") == 1, "%s", program->errors);
-}
-
 /* ---- exit 2 ---- */
 
 START_TEST(test_a_wrong_option_is_one_line_and_nothing_is_written)
@@ -118,7 +90,7 @@ START_TEST(test_a_wrong_option_is_one_line_and_nothing_is_written)
         {"version", "--https-port=x", NULL}, {"connection-string", "--policy=owner", NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ck_assert_msg(program_run(&hub, home, cases[i]) == EXIT_BAD_OPTION, "%s", cases[i][0]);
-        check_said_only(&hub, "");
+        program_check_said_only(&hub, "");
         ck_assert_msg(folder_count(home) == 0, "%s", cases[i][0]);
     }
 }
@@ -150,9 +122,9 @@ START_TEST(test_a_port_in_use_is_named_with_its_remedy)
         snprintf(argument, sizeof argument, "--%s=%d", flags[i], port);
         ck_assert_int_eq(
             PROGRAM_RUN(&hub, home, "--data-dir=state", FREE_PORTS, argument), EXIT_PORT);
-        check_said(&hub, flags[i]);
-        check_said(&hub, number);
-        check_said(&hub, "in use");
+        program_check_said(&hub, flags[i]);
+        program_check_said(&hub, number);
+        program_check_said(&hub, "in use");
     }
     close(descriptor);
 }
@@ -163,8 +135,8 @@ START_TEST(test_an_address_of_another_machine_is_named)
     bring_certificates();
     ck_assert_int_eq(
         PROGRAM_RUN(&hub, home, "--data-dir=state", FREE_PORTS, "--bind=192.0.2.1"), EXIT_PORT);
-    check_said(&hub, "--bind");
-    check_said(&hub, "192.0.2.1");
+    program_check_said(&hub, "--bind");
+    program_check_said(&hub, "192.0.2.1");
 }
 END_TEST
 
@@ -176,8 +148,8 @@ START_TEST(test_a_data_directory_that_cannot_be_is_named)
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
         ck_assert_int_eq(
             PROGRAM_RUN(&hub, home, "--data-dir", directories[i], FREE_PORTS), EXIT_DATA);
-        check_said_only(&hub, directories[i]);
-        check_said_only(&hub, "--data-dir");
+        program_check_said_only(&hub, directories[i]);
+        program_check_said_only(&hub, "--data-dir");
     }
     ck_assert_uint_eq(folder_count(home), 0);
 }
@@ -200,8 +172,8 @@ static void check_refused(char *before, size_t size, const char *say)
 {
     size_t after_size;
     ck_assert_int_eq(PROGRAM_RUN(&hub, home, "--data-dir=state", FREE_PORTS), EXIT_DATA);
-    check_said(&hub, say);
-    check_said(&hub, "hub.db");
+    program_check_said(&hub, say);
+    program_check_said(&hub, "hub.db");
     char *after = file_read(state_file("hub.db"), &after_size);
     ck_assert_uint_eq(size, after_size);
     ck_assert_mem_eq(before, after, size);
@@ -247,7 +219,7 @@ START_TEST(test_two_hubs_do_not_share_a_database)
 {
     START("--device=d1");
     ck_assert_int_eq(PROGRAM_RUN(&other, home, "--data-dir=state", FREE_PORTS), EXIT_DATA);
-    check_said(&other, "in use by another");
+    program_check_said(&other, "in use by another");
     stop();
 }
 END_TEST
@@ -404,7 +376,7 @@ START_TEST(test_sighup_reads_the_log_level_and_the_certificates_again)
     ck_assert_int_eq(kill(hub.pid, SIGHUP), 0);
     program_await_error(&hub, "RELOAD-REFUSED"); /* and it goes on */
     stop();
-    ck_assert_uint_eq(count_lines(hub.output, ""), 1);
+    ck_assert_uint_eq(program_count_lines(hub.output, ""), 1);
 }
 END_TEST
 
@@ -440,7 +412,7 @@ START_TEST(test_healthcheck_tells_whether_a_hub_is_ready)
     snprintf(port, sizeof port, "--control-port=%d", number);
     ck_assert_int_eq(
         PROGRAM_RUN(&other, home, "healthcheck", "--bind", HUB_ADDRESS, port), EXIT_FAILED);
-    check_said_only(&other, "no hub answers");
+    program_check_said_only(&other, "no hub answers");
     START("--device=d1");
     snprintf(port, sizeof port, "--control-port=%d", hub.control);
     ck_assert_int_eq(
@@ -495,11 +467,11 @@ START_TEST(test_connection_strings_are_printed_for_devices)
     ck_assert_int_eq(PROGRAM_RUN(&other, home, "connection-string", "--device=d9", "--bind",
                          HUB_ADDRESS, port, "--data-dir=state"),
         EXIT_FAILED);
-    check_said_only(&other, "d9");
+    program_check_said_only(&other, "d9");
     ck_assert_int_eq(PROGRAM_RUN(&other, home, "connection-string", "--device=d9", "--bind",
                          HUB_ADDRESS, port, "--data-dir=none"),
         EXIT_FAILED);
-    check_said_only(&other, "no hub in none");
+    program_check_said_only(&other, "no hub in none");
     ck_assert(!file_exists(folder_file(home, "none")));
 }
 END_TEST

@@ -38,20 +38,28 @@ static void become(const char *home, int out, int err, const char *const *argume
     _exit(127);
 }
 
-void program_start(struct program *program, const char *home, const char *const *arguments)
+void program_start_onto(
+    struct program *program, const char *home, int out, int in, const char *const *arguments)
 {
-    int out[2], err[2];
+    int err[2];
     *program = (struct program){0};
-    ck_assert_int_eq(pipe2(out, O_CLOEXEC) | pipe2(err, O_CLOEXEC), 0);
+    ck_assert_int_eq(pipe2(err, O_CLOEXEC), 0);
     program->pid = fork();
     ck_assert_int_ge(program->pid, 0);
     if (program->pid == 0) {
-        become(home, out[1], err[1], arguments);
+        become(home, out, err[1], arguments);
     }
-    close(out[1]);
     close(err[1]);
-    program->out = out[0];
+    program->out = in;
     program->err = err[0];
+}
+
+void program_start(struct program *program, const char *home, const char *const *arguments)
+{
+    int out[2];
+    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+    program_start_onto(program, home, out[1], out[0], arguments);
+    close(out[1]);
 }
 
 /* ---- reading ---- */
@@ -69,7 +77,7 @@ static void read_some(int *descriptor, char *text)
     ssize_t got = read(*descriptor, text + length, PROGRAM_TEXT_MAX - 1 - length);
     if (got > 0) {
         text[length + (size_t)got] = '\0';
-    } else if (got == 0) {
+    } else if (got == 0 || errno == EIO) { /* which is the end of a terminal */
         close(*descriptor);
         *descriptor = -1;
     }
@@ -95,13 +103,23 @@ static bool read_either(struct program *program, int64_t until)
     return true;
 }
 
-void program_await_error(struct program *program, const char *text)
+static void await(struct program *program, const char *said, const char *text)
 {
     int64_t until = now_ms() + PATIENCE * 1000;
-    while (!strstr(program->errors, text)) {
+    while (!strstr(said, text)) {
         ck_assert_msg(
             read_either(program, until), "it ended without %s: %s", text, program->errors);
     }
+}
+
+void program_await_error(struct program *program, const char *text)
+{
+    await(program, program->errors, text);
+}
+
+void program_await_output(struct program *program, const char *text)
+{
+    await(program, program->output, text);
 }
 
 void program_await_ready(struct program *program)
@@ -140,6 +158,38 @@ int program_run(struct program *program, const char *home, const char *const *ar
     program_start(program, home, arguments);
     return program_await_exit(program, PATIENCE);
 }
+
+/* ---- what it said ---- */
+
+size_t program_count_lines(const char *text, const char *begin)
+{
+    size_t count = 0, length = strlen(begin);
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+        count += strncmp(line, begin, length) == 0;
+        if (!strchr(line, '\n')) {
+            break;
+        }
+    }
+    return count;
+}
+
+void program_check_said(const struct program *program, const char *text)
+{
+    ck_assert_str_eq(program->output, "");
+    ck_assert_msg(
+        program_count_lines(program->errors, "devicebound: ") == 1, "%s", program->errors);
+    ck_assert_msg(strstr(strstr(program->errors, "devicebound: "), text) != NULL, "no %s in: %s",
+        text, program->errors);
+    ck_assert_int_eq(program->errors[strlen(program->errors) - 1], '\n');
+}
+
+void program_check_said_only(const struct program *program, const char *text)
+{
+    program_check_said(program, text);
+    ck_assert_msg(program_count_lines(program->errors, "") == 1, "%s", program->errors);
+}
+
+/* ---- talking to it ---- */
 
 int program_connect(int port)
 {

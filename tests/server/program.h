@@ -23,9 +23,15 @@ void program_start(struct program *program, const char *home, const char *const 
 #define PROGRAM_START(program, home, ...)                                                          \
     program_start(program, home, (const char *const[]){__VA_ARGS__, NULL})
 
-/* Reads until standard error holds `text`, or standard output a whole line: the ready line. Fails
- * the test when the program ends before, or after ten seconds. */
+/* The same with `out` as its standard output, which stays the caller's. What comes out at `in` is
+ * read as its output; -1: nothing is. */
+void program_start_onto(
+    struct program *program, const char *home, int out, int in, const char *const *arguments);
+
+/* Reads until standard error or output holds `text`, or standard output a whole line: the ready
+ * line. Fails the test when the program ends before, or after ten seconds. */
 void program_await_error(struct program *program, const char *text);
+void program_await_output(struct program *program, const char *text);
 void program_await_ready(struct program *program);
 
 /* Reads to the end and returns the exit code; -1: killed. Fails the test after `seconds`. */
@@ -35,6 +41,14 @@ int program_await_exit(struct program *program, int seconds);
 int program_run(struct program *program, const char *home, const char *const *arguments);
 #define PROGRAM_RUN(program, home, ...)                                                            \
     program_run(program, home, (const char *const[]){__VA_ARGS__, NULL})
+
+/* The lines that begin so. */
+size_t program_count_lines(const char *text, const char *begin);
+
+/* It said nothing on standard output and one line in its own name, with that in it; only: and no
+ * other line. */
+void program_check_said(const struct program *program, const char *text);
+void program_check_said_only(const struct program *program, const char *text);
 
 /* A connected TCP socket to one of its ports. */
 int program_connect(int port);

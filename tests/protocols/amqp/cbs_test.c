@@ -3,10 +3,10 @@
  */
 #include "protocols/amqp/cbs.h"
 
-#include "tests/protocols/amqp/fake_loop.h"
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
+#include "tests/protocols/fake_loop.h"
+#include "tests/suite.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -705,7 +705,7 @@ START_TEST(test_names_of_every_form_name_the_same_device)
 }
 END_TEST
 
-SUITE("amqp cbs", test_each_sdks_request_is_understood_and_its_id_returned_as_it_was,
+SUITE_MAIN("amqp cbs", test_each_sdks_request_is_understood_and_its_id_returned_as_it_was,
     test_pitfall_19_the_correlation_id_keeps_its_type_and_an_absent_one_stays_absent,
     test_a_reply_has_both_property_sections_and_a_null_value,
     test_pitfall_04_the_disposition_precedes_the_reply_at_the_second_token_too,

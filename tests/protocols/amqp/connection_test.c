@@ -3,10 +3,10 @@
  */
 #include "protocols/amqp/connection.h"
 
-#include "tests/protocols/amqp/fake_loop.h"
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
+#include "tests/protocols/fake_loop.h"
+#include "tests/suite.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -443,7 +443,7 @@ START_TEST(test_a_server_that_goes_away_leaves_nothing_behind)
 }
 END_TEST
 
-SUITE("amqp connections", test_pitfall_25_open_says_what_the_service_says,
+SUITE_MAIN("amqp connections", test_pitfall_25_open_says_what_the_service_says,
     test_pitfall_25_heartbeats_go_out_at_half_of_the_peers_time,
     test_a_silent_peer_is_closed_after_the_full_240_seconds, test_a_peers_heartbeat_counts_as_input,
     test_who_does_not_authenticate_is_closed_after_a_minute,

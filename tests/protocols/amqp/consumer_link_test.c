@@ -4,8 +4,8 @@
 #include "protocols/amqp/link.h"
 
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
+#include "tests/suite.h"
 
 #include <string.h>
 
@@ -815,7 +815,7 @@ START_TEST(test_54_two_feedback_readers_compete_for_each_batch)
 }
 END_TEST
 
-SUITE("amqp receivers", test_pitfall_24_a_transfer_has_id_tag_format_and_is_not_settled,
+SUITE_MAIN("amqp receivers", test_pitfall_24_a_transfer_has_id_tag_format_and_is_not_settled,
     test_a_sent_message_arrives_as_it_was, test_64_each_credit_brings_one_message_in_sequence_order,
     test_pitfall_14_without_credit_nothing_is_locked,
     test_23_a_message_locked_by_amqp_is_not_given_to_another_protocol,

@@ -1,8 +1,9 @@
 /*
  * What device SDKs attach beside the link they receive on: telemetry, twin, methods.
  */
+#include "protocols/session/throttle.h"
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
+#include "tests/suite.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -149,6 +150,33 @@ START_TEST(test_every_twin_operation_of_the_sdks_is_answered)
         ck_assert(frame->fields[4].is.boolean);
         assert_reply(frame, &id, rows[i].status, "");
         peer_expect_silence(&peer);
+    }
+    writer_free(&id);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_twin_operations_beyond_their_rate_are_429)
+{
+    static const struct {
+        enum throttle_operation limit;
+        const char *operation, *resource;
+    } rows[] = {{THROTTLE_TWIN_READ, "GET", NULL}, {THROTTLE_TWIN_UPDATE, "PATCH", REPORTED}};
+    struct bench bench;
+    struct peer peer;
+    struct writer id = {0};
+    bench_open(&bench);
+    throttle_set_profile(bench.sessions, THROTTLE_FREE);
+    peer_open_device(&peer, &bench, "d1");
+    attach_twin(&peer, 2, 1, "twin:1");
+    write_string(&id, TEXT("c-1"));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct instant now = clock_now(bench.clock);
+        while (throttle_take(bench.sessions, rows[i].limit, now, NULL) == HUB_OK) {
+        }
+        request_of(&peer, (struct transfer){.handle = 2, .settled = true}, rows[i].operation,
+            rows[i].resource, &id, "{}");
+        assert_reply(peer_expect(&peer, FRAME_TRANSFER), &id, 429, "");
     }
     writer_free(&id);
     bench_close(&bench);
@@ -407,8 +435,9 @@ START_TEST(test_method_links_are_attached_and_stay_silent)
 }
 END_TEST
 
-SUITE("amqp device links", test_pitfall_05_a_twin_reply_follows_the_disposition_of_its_request,
+SUITE_MAIN("amqp device links", test_pitfall_05_a_twin_reply_follows_the_disposition_of_its_request,
     test_every_twin_operation_of_the_sdks_is_answered,
+    test_twin_operations_beyond_their_rate_are_429,
     test_reported_properties_are_merged_versioned_and_read_back,
     test_a_device_reads_what_a_service_desires,
     test_a_report_whose_commit_fails_is_not_answered_as_done,

@@ -3,10 +3,11 @@
  */
 #include "protocols/session/fault.h"
 
-#include "tests/protocols/amqp/fake_loop.h"
+#include "protocols/amqp/refusal.h"
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
+#include "tests/protocols/fake_loop.h"
+#include "tests/suite.h"
 
 #include <string.h>
 
@@ -44,7 +45,7 @@ static void add_delay(enum fault_operation operation)
 static void wait_for_delay(void)
 {
     peer_expect_silence(&peer);
-    fake_loop_fire_within(bench.loop, 2000);
+    fake_loop_advance(bench.loop, 2000);
 }
 
 static void expect_reset(void)
@@ -192,6 +193,23 @@ START_TEST(test_a_send_is_refused_or_late)
 }
 END_TEST
 
+START_TEST(test_a_send_is_refused_with_any_code_and_its_condition)
+{
+    enum hub_code code;
+    open_sender();
+    for (size_t i = 0; hub_code_at(i, &code); i++) {
+        add_error(FAULT_SEND, code);
+        send();
+        const struct frame_seen *frame = peer_expect(&peer, FRAME_DISPOSITION);
+        ck_assert_uint_eq(frame_outcome(frame), 0x25);
+        ck_assert_str_eq(frame_condition(frame), refusal_condition(code));
+        ck_assert_int_eq(frame_error_code(frame), code);
+    }
+    assert_counts(0, 0);
+    finish();
+}
+END_TEST
+
 START_TEST(test_a_send_is_lost_before_or_after_its_commit)
 {
     static const struct {
@@ -310,7 +328,7 @@ START_TEST(test_a_settlement_is_late)
     peer_put_outcome(&peer, 0, id, id, false, ACCEPTED);
     peer_expect_silence(&peer);
     assert_counts(0, 1);
-    fake_loop_fire_within(bench.loop, 2000);
+    fake_loop_advance(bench.loop, 2000);
     expect_outcome(ACCEPTED, 0);
     assert_counts(0, 0);
     add_delay(FAULT_SETTLE);
@@ -322,8 +340,9 @@ START_TEST(test_a_settlement_is_late)
 }
 END_TEST
 
-SUITE("AMQP faults", test_a_connection_goes_wrong_as_it_begins, test_a_token_is_refused,
+SUITE_MAIN("AMQP faults", test_a_connection_goes_wrong_as_it_begins, test_a_token_is_refused,
     test_an_attach_is_refused_or_late, test_a_send_is_refused_or_late,
+    test_a_send_is_refused_with_any_code_and_its_condition,
     test_a_send_is_lost_before_or_after_its_commit, test_a_message_comes_twice,
     test_messages_are_late_and_in_order, test_a_delivery_detaches_or_ends_the_connection,
     test_a_settlement_goes_wrong, test_a_settlement_is_late)

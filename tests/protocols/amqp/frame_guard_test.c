@@ -3,7 +3,7 @@
  */
 #include "protocols/amqp/frame_guard.h"
 
-#include "tests/protocols/amqp/suite.h"
+#include "tests/suite.h"
 
 #include <string.h>
 
@@ -126,7 +126,7 @@ START_TEST(test_deliveries_do_not_interleave_and_begin_with_an_id)
 }
 END_TEST
 
-SUITE("amqp frame guard", test_a_frame_waits_until_it_is_whole,
+SUITE_MAIN("amqp frame guard", test_a_frame_waits_until_it_is_whole,
     test_sasl_comes_once_and_before_the_amqp_header,
     test_open_comes_first_and_once_and_nothing_after_close,
     test_sessions_and_links_are_counted_in_and_out,

@@ -5,9 +5,9 @@
 #include "protocols/auth/certificate.h"
 
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/certificate_maker.h"
 #include "tests/protocols/auth/token_maker.h"
+#include "tests/suite.h"
 
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -477,7 +477,7 @@ START_TEST(test_receivers_are_in_the_journal_with_their_device)
 }
 END_TEST
 
-SUITE("amqp links", test_a_certificate_opens_the_links_of_its_device_without_sasl_or_cbs,
+SUITE_MAIN("amqp links", test_a_certificate_opens_the_links_of_its_device_without_sasl_or_cbs,
     test_receivers_are_in_the_journal_with_their_device, test_every_address_of_the_sdks_is_attached,
     test_addresses_that_lead_nowhere_are_refused, test_rights_are_checked_at_attach,
     test_pitfall_11_termini_settle_modes_and_size_are_in_the_answer,

@@ -3,7 +3,7 @@
  */
 #include "protocols/amqp/message_codec.h"
 
-#include "tests/protocols/amqp/suite.h"
+#include "tests/suite.h"
 
 #include <string.h>
 
@@ -464,7 +464,7 @@ START_TEST(test_a_tag_is_the_lock_token_as_a_dotnet_guid)
 }
 END_TEST
 
-SUITE("amqp message codec", test_node_ids_of_type_uuid_become_lower_case_text,
+SUITE_MAIN("amqp message codec", test_node_ids_of_type_uuid_become_lower_case_text,
     test_node_sends_a_null_value_where_there_is_no_data,
     test_python_properties_of_any_type_become_text,
     test_python_message_ids_of_type_ulong_become_decimal, test_dotnet_user_ids_are_binary,

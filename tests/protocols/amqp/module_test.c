@@ -2,8 +2,8 @@
  * A module on AMQP: a token and links of its own, and a mailbox that stays empty.
  */
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
+#include "tests/suite.h"
 
 #include <stdio.h>
 
@@ -137,7 +137,7 @@ START_TEST(test_links_of_a_module_end_when_its_device_is_disabled)
 }
 END_TEST
 
-SUITE("amqp modules", test_a_module_attaches_and_gets_nothing_of_its_device,
+SUITE_MAIN("amqp modules", test_a_module_attaches_and_gets_nothing_of_its_device,
     test_neither_a_module_nor_its_device_opens_the_others_links,
     test_no_message_is_sent_to_a_module_that_is_registered,
     test_links_of_a_module_end_when_it_is_deleted,

@@ -1,8 +1,8 @@
 #include "tests/protocols/amqp/peer.h"
 
 #include "store/memory.h"
-#include "tests/protocols/amqp/fake_loop.h"
 #include "tests/protocols/auth/token_maker.h"
+#include "tests/protocols/fake_loop.h"
 
 #include <proton/codec.h>
 #include <stdarg.h>

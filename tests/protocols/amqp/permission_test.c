@@ -2,8 +2,8 @@
  * Which links each policy may attach: every address of a service and of a device, and of a module.
  */
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
+#include "tests/suite.h"
 
 enum need {
     NEEDS_NOTHING,
@@ -88,4 +88,4 @@ START_TEST(test_each_link_is_for_the_policies_that_have_its_permission)
 }
 END_TEST
 
-SUITE("amqp permissions", test_each_link_is_for_the_policies_that_have_its_permission)
+SUITE_MAIN("amqp permissions", test_each_link_is_for_the_policies_that_have_its_permission)

@@ -1,6 +1,6 @@
 #include "protocols/amqp/refusal.h"
 
-#include "tests/protocols/amqp/suite.h"
+#include "tests/suite.h"
 
 #include <jansson.h>
 #include <proton/codec.h>
@@ -25,6 +25,15 @@ START_TEST(test_each_code_has_the_condition_its_clients_know)
         {HUB_ARGUMENT_INVALID, "com.microsoft:argument-error"},
         {HUB_DEVICE_ALREADY_EXISTS, "com.microsoft:device-already-exists"},
         {HUB_THROTTLING_EXCEPTION, "com.microsoft:device-container-throttled"},
+        {HUB_THROTTLE_BACKLOG_LIMIT_EXCEEDED, "com.microsoft:device-container-throttled"},
+        {HUB_THROTTLING_BACKLOG_TIMEOUT, "com.microsoft:device-container-throttled"},
+        {HUB_DEVICE_THROTTLING_LIMIT_EXCEEDED, "com.microsoft:device-container-throttled"},
+        {HUB_GENERIC_TIMEOUT, "com.microsoft:timeout"},
+        {HUB_SERVICE_UNAVAILABLE, "com.microsoft:timeout"},
+        {HUB_SERVER_BUSY, "com.microsoft:timeout"},
+        {HUB_IOT_HUB_RESTORING, "com.microsoft:timeout"},
+        {HUB_GATEWAY_TIMEOUT, "com.microsoft:timeout"},
+        {HUB_GENERIC_BAD_GATEWAY, "amqp:internal-error"},
         {HUB_IOT_HUB_QUOTA_EXCEEDED, "com.microsoft:quota-exceeded"},
         {HUB_IOT_HUB_SUSPENDED, "com.microsoft:iot-hub-suspended"},
         {HUB_IOT_HUB_NOT_FOUND, "com.microsoft:iot-hub-not-found-error"},
@@ -93,5 +102,5 @@ START_TEST(test_the_longest_refusal_stays_below_the_smallest_frame)
 }
 END_TEST
 
-SUITE("amqp refusal", test_each_code_has_the_condition_its_clients_know,
+SUITE_MAIN("amqp refusal", test_each_code_has_the_condition_its_clients_know,
     test_a_description_is_one_line_of_json, test_the_longest_refusal_stays_below_the_smallest_frame)

@@ -4,8 +4,8 @@
 #include "protocols/amqp/sasl.h"
 
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
+#include "tests/suite.h"
 
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -254,7 +254,7 @@ START_TEST(test_a_plain_response_has_three_parts)
 }
 END_TEST
 
-SUITE("amqp sasl", test_pitfall_01_the_mechanisms_of_every_sdk_are_offered_as_an_array,
+SUITE_MAIN("amqp sasl", test_pitfall_01_the_mechanisms_of_every_sdk_are_offered_as_an_array,
     test_external_is_offered_and_taken_only_with_a_certificate,
     test_mssbcbs_without_an_initial_response_lets_everybody_in, test_anonymous_lets_everybody_in,
     test_plain_takes_a_token_of_the_policy_or_device_it_names,

@@ -5,8 +5,8 @@
  * Azure/azure-iot-service-sdk-java, Azure/azure-iot-sdk-c and amenzhinsky/iothub.
  */
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
 #include "tests/protocols/auth/token_maker.h"
+#include "tests/suite.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -618,7 +618,7 @@ START_TEST(test_c_device_receives)
 }
 END_TEST
 
-SUITE("amqp sequences", test_node_service_sends, test_python_service_sends,
+SUITE_MAIN("amqp sequences", test_node_service_sends, test_python_service_sends,
     test_dotnet_service_sends, test_java_service_sends, test_c_service_sends_and_reads_feedback,
     test_go_service_sends, test_node_service_reads_feedback, test_dotnet_service_reads_feedback,
     test_java_service_reads_feedback, test_go_service_reads_feedback, test_node_device_receives,

@@ -4,7 +4,7 @@
 #include "protocols/amqp/link.h"
 
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
+#include "tests/suite.h"
 
 #include <string.h>
 
@@ -358,7 +358,7 @@ START_TEST(test_a_link_that_goes_before_the_commit_is_not_answered)
 }
 END_TEST
 
-SUITE("amqp service sender", test_targets_are_found_as_the_sdks_write_them,
+SUITE_MAIN("amqp service sender", test_targets_are_found_as_the_sdks_write_them,
     test_pitfall_07_every_refusal_is_rejected_with_condition_and_description,
     test_an_expiry_in_the_past_is_not_allowed,
     test_a_message_is_accepted_only_when_its_commit_has_held,

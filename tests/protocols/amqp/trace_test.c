@@ -1,7 +1,7 @@
 #include "protocols/amqp/trace.h"
 
 #include "tests/protocols/amqp/peer.h"
-#include "tests/protocols/amqp/suite.h"
+#include "tests/suite.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -71,5 +71,5 @@ START_TEST(test_frames_are_logged_only_when_asked_for_and_without_signatures)
 }
 END_TEST
 
-SUITE("amqp trace", test_secrets_are_masked,
+SUITE_MAIN("amqp trace", test_secrets_are_masked,
     test_frames_are_logged_only_when_asked_for_and_without_signatures)

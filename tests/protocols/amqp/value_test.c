@@ -1,6 +1,6 @@
 #include "protocols/amqp/value.h"
 
-#include "tests/protocols/amqp/suite.h"
+#include "tests/suite.h"
 
 #include <string.h>
 
@@ -153,6 +153,6 @@ START_TEST(test_what_is_written_reads_the_same)
 }
 END_TEST
 
-SUITE("amqp value", test_every_constructor_of_the_specification_is_read,
+SUITE_MAIN("amqp value", test_every_constructor_of_the_specification_is_read,
     test_a_description_is_kept_beside_its_value, test_what_leaves_its_bounds_is_refused,
     test_strings_have_to_be_utf8, test_what_is_written_reads_the_same)

@@ -1,7 +1,8 @@
 /*
  * Each code that REST can show: its status, its name in the header, its layout, and that the
- * request changed nothing.
+ * request changed nothing. What nothing a client does leads to is raised by a fault rule.
  */
+#include "protocols/session/fault.h"
 #include "tests/protocols/https/rest.h"
 
 #include <stdio.h>
@@ -43,6 +44,8 @@ static const struct row {
     enum scene scene;
     enum body kind;
     bool is_device, is_nobody; /* who asks; else the owner's policy */
+    bool by_fault; /* a rule raises the code */
+    enum fault_operation fault; /* where */
 } rows[] = {
     {HUB_GENERIC_BAD_REQUEST, FLAT, "GET", "/nowhere?" VERSION, .headers = "Upgrade: x\r\n"},
     {HUB_INVALID_PROTOCOL_VERSION, FLAT, "GET", "/devices/d1", .scene = PLAIN},
@@ -56,6 +59,13 @@ static const struct row {
         .is_device = true},
     {HUB_DEFAULT_STORAGE_ENDPOINT_NOT_CONFIGURED, FLAT, "POST", "/devices/d1/files?" VERSION,
         .body = "{\"blobName\":\"x\"}", .is_device = true},
+    {HUB_DEFAULT_STORAGE_ENDPOINT_NOT_CONFIGURED, FLAT, "POST",
+        "/devices/d1/files/notifications?" VERSION, .body = "{\"correlationId\":\"x\"}",
+        .is_device = true},
+    {HUB_DEFAULT_STORAGE_ENDPOINT_NOT_CONFIGURED, FLAT, "POST",
+        "/devices/d1/files/notifications/x?" VERSION, .body = "{}", .is_device = true},
+    {HUB_IOT_HUB_UNAUTHORIZED_ACCESS, FLAT, "POST", "/devices/d1/files?" VERSION,
+        .body = "{\"blobName\":\"x\"}", .is_nobody = true},
     {HUB_IOT_HUB_UNAUTHORIZED_ACCESS, FLAT, "GET", "/devices/d1?" VERSION, .is_nobody = true},
     {HUB_IOT_HUB_UNAUTHORIZED_ACCESS, FLAT, "GET", SEND, .is_nobody = true},
     {HUB_DEVICE_MAXIMUM_QUEUE_DEPTH_EXCEEDED, FLAT, "POST", SEND, .body = "x", .scene = FULL_QUEUE},
@@ -94,6 +104,49 @@ static const struct row {
         .scene = NO_COMMITS},
     {HUB_SERVER_ERROR, FLAT, "POST", SEND, .body = "x", .scene = NO_COMMITS},
     {HUB_SERVER_ERROR, NESTED, "GET", SEND, .scene = NO_COMMITS, .is_device = true},
+    {HUB_IOT_HUB_UNAUTHORIZED, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_IOT_HUB_UNAUTHORIZED, FLAT, "GET", SEND, .is_device = true, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_IOT_HUB_SUSPENDED, FLAT, "GET", "/devices?" VERSION, .by_fault = true,
+        .fault = FAULT_CONNECT},
+    {HUB_IOT_HUB_SUSPENDED, NESTED, "GET", SEND, .is_device = true, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_IOT_HUB_QUOTA_EXCEEDED, FLAT, "POST", SEND, .body = "x", .by_fault = true,
+        .fault = FAULT_SEND},
+    {HUB_IOT_HUB_QUOTA_EXCEEDED, NESTED, "POST", EVENTS, .body = "x", .is_device = true,
+        .by_fault = true, .fault = FAULT_SEND},
+    {HUB_GENERIC_UNSUPPORTED_MEDIA_TYPE, FLAT, "PUT", "/devices/new?" VERSION, .body = "{}",
+        .by_fault = true, .fault = FAULT_AUTHENTICATE},
+    {HUB_GENERIC_UNSUPPORTED_MEDIA_TYPE, NESTED, "POST", EVENTS, .body = "x", .is_device = true,
+        .by_fault = true, .fault = FAULT_SEND},
+    {HUB_THROTTLING_EXCEPTION, FLAT, "PUT", "/devices/new?" VERSION, .body = "{}", .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_THROTTLING_EXCEPTION, FLAT, "GET", SEND, .is_device = true, .by_fault = true,
+        .fault = FAULT_DELIVER},
+    {HUB_THROTTLING_EXCEPTION, FLAT, "DELETE", "/messages/servicebound/feedback" TOKEN "?" VERSION,
+        .by_fault = true, .fault = FAULT_SETTLE},
+    {HUB_SERVICE_UNAVAILABLE, FLAT, "PATCH", "/twins/d1?" VERSION, .body = "{\"tags\":{\"a\":1}}",
+        .by_fault = true, .fault = FAULT_AUTHENTICATE},
+    {HUB_SERVICE_UNAVAILABLE, NESTED, "DELETE",
+        "/devices/d1/messages/devicebound" TOKEN "?" VERSION, .is_device = true, .by_fault = true,
+        .fault = FAULT_SETTLE},
+    {HUB_THROTTLE_BACKLOG_LIMIT_EXCEEDED, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_THROTTLING_BACKLOG_TIMEOUT, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_DEVICE_THROTTLING_LIMIT_EXCEEDED, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_GENERIC_TIMEOUT, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_GENERIC_BAD_GATEWAY, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_SERVER_BUSY, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_IOT_HUB_RESTORING, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
+    {HUB_GATEWAY_TIMEOUT, FLAT, "GET", "/devices/d1?" VERSION, .by_fault = true,
+        .fault = FAULT_AUTHENTICATE},
 };
 
 /* Codes that no row has, and why. */
@@ -107,15 +160,9 @@ static const struct {
     {HUB_BULK_REGISTRY_OPERATION_FAILURE, "of bulk items, below: another body"},
     {HUB_IOT_HUB_NOT_FOUND, "of another Host header, below"},
     {HUB_CONNECTION_FORCEFULLY_CLOSED_ON_NEW_CONNECTION, "MQTT: closed without a packet"},
-    {HUB_IOT_HUB_UNAUTHORIZED, "AMQP: a token that was deleted or has expired"},
-    {HUB_IOT_HUB_SUSPENDED, "only by a fault rule"},
-    {HUB_IOT_HUB_QUOTA_EXCEEDED, "AMQP: bounds of a connection; or by a fault rule"},
     {HUB_IOT_HUB_MAX_CBS_TOKEN_EXCEEDED, "AMQP: tokens of a connection"},
     {HUB_LINK_ADDRESS_NOT_FOUND, "AMQP: links"},
     {HUB_LINK_CREATION_CONFLICT, "AMQP: links"},
-    {HUB_GENERIC_UNSUPPORTED_MEDIA_TYPE, "only by a fault rule: any type is taken"},
-    {HUB_THROTTLING_EXCEPTION, "only by a fault rule: there are no rate limits"},
-    {HUB_SERVICE_UNAVAILABLE, "AMQP: the hub ends a connection; or by a fault rule"},
 };
 
 static void disable_d1(void)
@@ -167,9 +214,23 @@ static char *write_body(const struct row *row)
     return body;
 }
 
+static void add_fault(enum fault_operation operation, enum hub_code code)
+{
+    struct fault_rule rule = {.family = FAULT_HTTPS,
+        .operation = operation,
+        .times = 1,
+        .probability = 1,
+        .fault = {.action = FAULT_ERROR}};
+    hub_refuse(&rule.fault.error, code, NULL);
+    ck_assert_uint_gt(fault_add(rest.sessions, &rule), 0);
+}
+
 static void check(const struct row *row)
 {
     open_scene(row->scene);
+    if (row->by_fault) {
+        add_fault(row->fault, row->code);
+    }
     char *before = rest_write_state(&rest), *body = write_body(row);
     struct answer *answer = rest_ask(&rest, row->method, row->target,
         (struct rest_request){.headers = row->headers,
@@ -214,6 +275,25 @@ START_TEST(test_every_code_of_the_table_is_provoked_or_has_its_reason)
         }
         ck_assert_msg(found == 1 || found == 2, "%d: %s", code, hub_code_name(code));
     }
+}
+END_TEST
+
+/* Whoever tests a client may want any of them. 401 and 429 are flat everywhere. */
+START_TEST(test_a_fault_rule_raises_every_code_in_the_layout_of_its_route)
+{
+    enum hub_code code;
+    open_scene(PLAIN);
+    for (size_t i = 0; hub_code_at(i, &code); i++) {
+        int status = hub_code_http_status(code);
+        add_fault(FAULT_AUTHENTICATE, code);
+        answer_check_flat(rest_expect(&rest, status, "GET", "/devices/d1?" VERSION), code);
+        add_fault(FAULT_DELIVER, code);
+        struct answer *answer = rest_as_device(&rest, status, "GET", SEND);
+        bool is_flat = status == 401 || status == 429;
+        (is_flat ? answer_check_flat : answer_check_nested)(answer, code);
+    }
+    ck_assert_uint_eq(rest_counts(&rest, "d1").enqueued, 1);
+    rest_close(&rest);
 }
 END_TEST
 
@@ -267,5 +347,6 @@ END_TEST
 
 SUITE_MAIN("errors", test_each_code_has_its_status_header_and_layout_and_changes_nothing,
     test_every_code_of_the_table_is_provoked_or_has_its_reason,
+    test_a_fault_rule_raises_every_code_in_the_layout_of_its_route,
     test_another_hubs_name_is_iot_hub_not_found,
     test_bulk_items_name_their_codes_and_change_nothing)

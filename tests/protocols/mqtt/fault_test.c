@@ -61,6 +61,13 @@ START_TEST(test_a_connect_is_refused_dropped_closed_or_late)
         const char *heard;
     } cases[] = {{FAULT_CONNECT, HUB_SERVICE_UNAVAILABLE, "CONNACK 0 3"},
         {FAULT_CONNECT, HUB_THROTTLING_EXCEPTION, "CONNACK 0 3"},
+        {FAULT_CONNECT, HUB_DEVICE_THROTTLING_LIMIT_EXCEEDED, "CONNACK 0 3"},
+        {FAULT_CONNECT, HUB_SERVER_BUSY, "CONNACK 0 3"},
+        {FAULT_CONNECT, HUB_IOT_HUB_SUSPENDED, "CONNACK 0 3"},
+        {FAULT_CONNECT, HUB_IOT_HUB_QUOTA_EXCEEDED, "CONNACK 0 3"},
+        {FAULT_CONNECT, HUB_SERVER_ERROR, "CONNACK 0 3"},
+        {FAULT_CONNECT, HUB_GENERIC_UNSUPPORTED_MEDIA_TYPE, "CONNACK 0 5"},
+        {FAULT_AUTHENTICATE, HUB_IOT_HUB_UNAUTHORIZED, "CONNACK 0 5"},
         {FAULT_AUTHENTICATE, HUB_IOT_HUB_UNAUTHORIZED_ACCESS, "CONNACK 0 5"},
         {FAULT_AUTHENTICATE, HUB_DEVICE_NOT_FOUND, "CONNACK 0 5"}};
     begin();
@@ -89,6 +96,21 @@ START_TEST(test_a_connect_is_refused_dropped_closed_or_late)
     advance_machine(&f, 1);
     HEARS(&f, client, "CONNACK 0 0");
     HEARS(&f, client, "PUBACK 9"); /* what came behind it was kept */
+    finish();
+}
+END_TEST
+
+START_TEST(test_telemetry_refused_with_any_code_ends_the_connection)
+{
+    enum hub_code code;
+    begin();
+    for (size_t i = 0; hub_code_at(i, &code); i++) {
+        struct fake_stream *client = client_open(&f, "d1", true);
+        add_error(FAULT_SEND, code);
+        client_publish(&f, client, EVENTS, 1, 9, "x");
+        HEARS(&f, client, "CLOSED");
+    }
+    ck_assert_uint_eq(count_events(&f, JOURNAL_TELEMETRY), 0);
     finish();
 }
 END_TEST
@@ -228,7 +250,7 @@ START_TEST(test_what_is_held_ends_with_its_connection)
 END_TEST
 
 SUITE_MAIN("mqtt faults", test_a_connect_is_refused_dropped_closed_or_late,
-    test_a_subscription_fails_or_is_late, test_telemetry_is_lost_before_or_after_its_commit,
-    test_a_message_comes_twice, test_a_message_that_is_dropped_is_free_again,
-    test_messages_are_late_and_in_order, test_an_acknowledgement_goes_wrong,
-    test_what_is_held_ends_with_its_connection)
+    test_telemetry_refused_with_any_code_ends_the_connection, test_a_subscription_fails_or_is_late,
+    test_telemetry_is_lost_before_or_after_its_commit, test_a_message_comes_twice,
+    test_a_message_that_is_dropped_is_free_again, test_messages_are_late_and_in_order,
+    test_an_acknowledgement_goes_wrong, test_what_is_held_ends_with_its_connection)

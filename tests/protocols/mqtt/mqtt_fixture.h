@@ -6,8 +6,8 @@
 #define DEVICEBOUND_TESTS_PROTOCOLS_MQTT_MQTT_FIXTURE_H
 
 #include "protocols/mqtt/mqtt.h"
+#include "tests/protocols/fake_loop.h"
 #include "tests/protocols/mqtt/fake_stream.h"
-#include "tests/protocols/websocket/fake_loop.h"
 #include "tests/store/fixture.h"
 
 struct mqtt_fixture {

@@ -1,6 +1,6 @@
 #include "protocols/websocket/websocket.h"
 
-#include "tests/protocols/websocket/fake_loop.h"
+#include "tests/protocols/fake_loop.h"
 #include "tests/protocols/websocket/memory_stream.h"
 
 #include <check.h>

@@ -5,6 +5,9 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const test = require('node:test');
 
 const { Hub, deadline, eventually } = require('./harness');
@@ -184,4 +187,27 @@ test('a reset drops who is connected and begins anew', async (t) => {
   const again = await openDevice(t, id); // with the key it had
   await (await openService(t)).send(id, message('after'));
   await again.complete(await again.next());
+});
+
+test('what the config file puts into a queue is there at the start, after a reset, and only then', async (t) => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'devicebound-test-'));
+  const file = path.join(directory, 'config.json');
+  fs.writeFileSync(file, JSON.stringify({
+    devices: [{ deviceId: 'seeded', messages: [{ body: 'first', ack: 'full' }, { body: 'second' }] }],
+  }));
+  const seeded = await Hub.start({
+    address: '127.0.90.3', freePorts: true, onDisk: true, options: ['--config', file],
+  });
+  t.after(async () => {
+    await seeded.stop();
+    fs.rmSync(directory, { recursive: true });
+  });
+  const waiting = async () => (await seeded.ask('GET', `${API}/devices/seeded/messages`)).items
+    .map((item) => item.body.text);
+  assert.deepEqual(await waiting(), ['first', 'second']);
+  await seeded.ask('DELETE', `${API}/devices/seeded/messages`);
+  await seeded.restart();
+  assert.deepEqual(await waiting(), [], 'a device that was there has had them');
+  await seeded.ask('POST', `${API}/reset`);
+  assert.deepEqual(await waiting(), ['first', 'second']);
 });

@@ -320,6 +320,69 @@ START_TEST(test_a_purge_and_a_flush_tell_their_count)
 }
 END_TEST
 
+/* One page of the feedback: how many batches and waiting records it has. Returns owned. */
+static json_t *check_feedback(const char *query, size_t batches, size_t waiting)
+{
+    char target[80];
+    snprintf(target, sizeof target, V1 "/feedback%s", query);
+    json_t *list = ask(200, "GET", target, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(list, "items")), batches);
+    ck_assert_uint_eq(json_array_size(json_object_get(list, "waiting")), waiting);
+    return list;
+}
+
+static void end_message(const char *id)
+{
+    char body[80];
+    snprintf(body, sizeof body, "{\"messageId\":\"%s\",\"ack\":\"full\"}", id);
+    act(201, "POST", V1 "/devices/d1/messages", body);
+    act(200, "DELETE", V1 "/devices/d1/messages", NULL);
+}
+
+START_TEST(test_feedback_is_shown_and_not_taken)
+{
+    begin();
+    json_decref(check_feedback("", 0, 0));
+    end_message("m1");
+    json_t *list = check_feedback("", 0, 1);
+    const json_t *record = json_array_get(json_object_get(list, "waiting"), 0);
+    ck_assert_str_eq(text(record, "originalMessageId"), "m1");
+    ck_assert_str_eq(text(record, "statusCode"), "Purged");
+    json_decref(list);
+    act(200, "POST", V1 "/feedback/flush", NULL);
+    for (size_t i = 0; i < 2; i++) {
+        list = check_feedback("", 1, 0);
+        const json_t *batch = json_array_get(json_object_get(list, "items"), 0);
+        ck_assert_str_eq(text(batch, "state"), "enqueued");
+        record = json_array_get(json_object_get(batch, "records"), 0);
+        ck_assert_str_eq(text(record, "originalMessageId"), "m1");
+        json_decref(list);
+    }
+    ck_assert(queue_has_ready(feedback_queue(hub_feedback(small.hub))));
+    finish();
+}
+END_TEST
+
+START_TEST(test_feedback_goes_page_by_page)
+{
+    char query[40];
+    begin();
+    for (size_t i = 0; i < 2; i++) {
+        end_message("m1");
+        act(200, "POST", V1 "/feedback/flush", NULL);
+    }
+    json_t *list = check_feedback("?limit=1", 1, 0);
+    snprintf(query, sizeof query, "?limit=1&after=%s", text(list, "next"));
+    json_decref(list);
+    list = check_feedback(query, 1, 0);
+    ck_assert(json_is_null(json_object_get(list, "next")));
+    json_decref(list);
+    check_refused(400, "GET", V1 "/feedback?limit=0", NULL, "limit");
+    check_refused(400, "GET", V1 "/feedback?device=d1", NULL, "device");
+    finish();
+}
+END_TEST
+
 /* ---- journal and wait ---- */
 
 static void take_telemetry(const char *device, size_t body_length)
@@ -490,7 +553,8 @@ SUITE_MAIN("control", test_health_readiness_and_ca_are_told, test_the_hub_shows_
     test_a_clock_that_cannot_be_so_is_refused, test_advance_answers_after_what_fell_due,
     test_a_device_is_put_shown_listed_and_deleted, test_lists_go_page_by_page,
     test_a_message_is_sent_and_shown, test_a_message_that_cannot_be_is_refused,
-    test_a_device_is_played, test_a_purge_and_a_flush_tell_their_count, test_telemetry_is_shown,
+    test_a_device_is_played, test_a_purge_and_a_flush_tell_their_count,
+    test_feedback_is_shown_and_not_taken, test_feedback_goes_page_by_page, test_telemetry_is_shown,
     test_telemetry_goes_page_by_page, test_the_journal_is_filtered,
     test_a_wait_ends_with_its_last_entry, test_a_wait_that_is_over_tells_what_it_saw,
     test_connections_are_listed_and_dropped)

@@ -157,6 +157,15 @@ START_TEST(test_a_device_of_the_file_may_be_played)
 }
 END_TEST
 
+START_TEST(test_messages_may_wait_for_a_device_of_the_file)
+{
+    check_read(DEVICE_OF("{\"deviceId\":\"d1\",\"messages\":[{\"body\":\"one\",\"ttl\":\"PT5M\"},"
+                         "{\"body\":\"two\"}]}"));
+    ck_assert_uint_eq(json_array_size(options.devices.items[0].messages), 2);
+    forget_sources();
+}
+END_TEST
+
 START_TEST(test_a_device_that_cannot_be_is_refused)
 {
     static const struct {
@@ -169,6 +178,9 @@ START_TEST(test_a_device_that_cannot_be_is_refused)
         {"{\"deviceId\":\"d1\",\"authentication\":\"sas\"}", "authentication"},
         {"{\"deviceId\":\"d1\",\"simulator\":{\"do\":\"eat\"}}", "\"do\""},
         {"{\"deviceId\":\"d1\",\"simulator\":true}", "simulator"},
+        {"{\"deviceId\":\"d1\",\"messages\":{}}", "\"messages\""},
+        {"{\"deviceId\":\"d1\",\"messages\":[{\"text\":\"x\"}]}", "\"text\""},
+        {"{\"deviceId\":\"d1\",\"messages\":[{\"ack\":\"maybe\"}]}", "\"ack\""},
         {"{\"deviceId\":\"d1\",\"authentication\":{\"kind\":\"sas\"}}", "\"kind\""},
         {"{\"deviceId\":\"d1\",\"authentication\":{\"type\":\"none\"}}", "sas, selfSigned or"},
         {"{\"deviceId\":\"d1\",\"authentication\":{\"symmetricKey\":{}}}", "the key of \"d1\""},
@@ -204,4 +216,4 @@ SUITE_MAIN("option_file", test_keys_nest_at_their_dots, test_an_unknown_key_is_n
     test_a_mistake_in_the_file_counts_also_where_another_source_is_stronger,
     test_devices_are_texts_or_objects, test_one_key_is_both_keys,
     test_a_device_of_the_file_may_have_a_certificate, test_a_device_of_the_file_may_be_played,
-    test_a_device_that_cannot_be_is_refused)
+    test_messages_may_wait_for_a_device_of_the_file, test_a_device_that_cannot_be_is_refused)

@@ -55,6 +55,7 @@ static const struct sample {
     {"mqtt-unknown-filter", "fail", "close", {0}},
     {"mqtt-token-grace", "PT0S", "P1D", {0}},
     {"https-lock-time", "honour", "fixed", {0}},
+    {"throttle", "s2", "off", {0}},
     {"log-level", "error", "debug", {0}},
     {"log-format", "json", "text", {0}},
     {"trace", "amqp", "amqp,mqtt", {0}},
@@ -134,7 +135,7 @@ static const char *held(const struct option_row *row)
         return out;
     case OPTION_DURATION:
         iso8601_format_duration(*(const struct duration *)place, out);
-        return out;
+        return row->initial || strcmp(out, "PT0S") != 0 ? out : ""; /* as not given */
     case OPTION_CHOICE:
     case OPTION_CHOICES:
         show_words(row, *(const unsigned *)place, out, sizeof out);
@@ -226,7 +227,8 @@ START_TEST(test_every_setting_has_a_sample_here)
 {
     for (size_t i = 0; i < option_row_count; i++) {
         const char *flag = option_rows[i].flag;
-        bool is_sampled = strcmp(flag, "config") == 0 || strcmp(flag, "policy") == 0;
+        /* Those of verbs have one source and tests of their own. */
+        bool is_sampled = strcmp(flag, "config") == 0 || option_rows[i].group == GROUP_VERB;
         for (size_t j = 0; j < SAMPLE_COUNT; j++) {
             is_sampled |= strcmp(flag, samples[j].flag) == 0;
         }
@@ -582,6 +584,70 @@ START_TEST(test_repetitions_add_up)
 }
 END_TEST
 
+START_TEST(test_a_setting_of_a_verb_is_refused_with_any_other)
+{
+    for (size_t i = 0; i < option_row_count; i++) {
+        const struct option_row *row = &option_rows[i];
+        char flag[64], verbs[OPTION_VERBS_SIZE];
+        if (row->group == GROUP_VERB) {
+            snprintf(flag, sizeof flag, "--%s=x", row->flag);
+            option_describe_verbs(row, verbs);
+            CHECK_MISTAKE(((struct sources){.arguments = {flag}}), row->flag, verbs);
+            CHECK_MISTAKE(((struct sources){.arguments = {"advance", flag}}), row->flag, verbs);
+        }
+    }
+    forget_sources();
+}
+END_TEST
+
+START_TEST(test_what_a_verb_is_about_is_read)
+{
+    check_read((struct sources){.arguments = {"send", "d1", "--ack=full", "on", "--ttl", "PT5M",
+                                    "--property=a=b,c", "--property=d="}});
+    ck_assert_int_eq(options.verb, VERB_SEND);
+    ck_assert_str_eq(options.operands[0], "d1");
+    ck_assert_str_eq(options.operands[1], "on");
+    ck_assert_int_eq(options.ack, ACK_FULL);
+    ck_assert_int_eq(options.ttl.us, 300000000);
+    ck_assert_uint_eq(options.properties.count, 2);
+    ck_assert_str_eq(options.properties.items[0], "a=b,c");
+    check_read((struct sources){.arguments = {"send", "--", "--ack", "--help"}});
+    ck_assert_int_eq(options.verb, VERB_SEND);
+    ck_assert_str_eq(options.operands[0], "--ack");
+    ck_assert_str_eq(options.operands[1], "--help");
+    check_read((struct sources){.arguments = {"send", "d1", ""}});
+    ck_assert_str_eq(options.operands[1], "");
+    forget_sources();
+}
+END_TEST
+
+START_TEST(test_a_verb_takes_what_its_help_says_and_no_more)
+{
+    CHECK_MISTAKE(((struct sources){.arguments = {"send"}}), "send takes DEVICE BODY");
+    CHECK_MISTAKE(((struct sources){.arguments = {"send", "d1"}}), "send takes DEVICE BODY");
+    CHECK_MISTAKE(
+        ((struct sources){.arguments = {"send", "d1", "a", "b"}}), "\"b\"", "DEVICE BODY");
+    CHECK_MISTAKE(((struct sources){.arguments = {"receive", "--json"}}), "receive takes DEVICE");
+    CHECK_MISTAKE(((struct sources){.arguments = {"watch", "d1"}}), "\"d1\"");
+    CHECK_MISTAKE(((struct sources){.arguments = {"watch", "--"}}), "\"--\"");
+    CHECK_MISTAKE(((struct sources){.arguments = {"send", "d1", "x", "--ttl=soon"}}), "--ttl");
+    CHECK_MISTAKE(((struct sources){.arguments = {"send", "d1", "x", "--ttl=PT0S"}}), "PT1S");
+    CHECK_MISTAKE(((struct sources){.arguments = {"send", "d1", "x", "--ack=some"}}), "positive");
+    forget_sources();
+}
+END_TEST
+
+START_TEST(test_the_named_device_is_one_of_the_command_line)
+{
+    check_read((struct sources){.arguments = {"watch"}, .environment = {"DEVICEBOUND_DEVICES=d3"}});
+    ck_assert_ptr_null(options_named_device(&options));
+    check_read((struct sources){
+        .arguments = {"watch", "--device=d1"}, .environment = {"DEVICEBOUND_DEVICES=d3"}});
+    ck_assert_str_eq(options_named_device(&options)->draft.device_id, "d1");
+    forget_sources();
+}
+END_TEST
+
 START_TEST(test_a_policy_is_for_connection_strings_only)
 {
     check_read((struct sources){.arguments = {"connection-string", "--policy", "service"},
@@ -670,7 +736,7 @@ START_TEST(test_the_markdown_table_has_five_cells_a_row)
         ck_assert_msg(bars == 6, "%s", line);
         rows++;
     }
-    ck_assert_uint_eq(rows, option_row_count - 1 + 2); /* no --policy; the head */
+    ck_assert_uint_eq(rows, source_count_settings() + 2); /* the head */
     free(table);
 }
 END_TEST
@@ -715,7 +781,10 @@ SUITE_MAIN("options", test_every_setting_has_a_sample_here, test_no_two_settings
     test_files_that_belong_together_are_asked_for_together,
     test_a_file_that_cannot_be_read_is_named, test_a_verb_comes_first,
     test_a_flag_takes_its_value_either_way, test_repetitions_add_up,
-    test_a_policy_is_for_connection_strings_only, test_the_data_directory_is_found,
-    test_version_and_help_need_no_home, test_the_hub_is_named_by_its_first_label,
+    test_a_setting_of_a_verb_is_refused_with_any_other, test_what_a_verb_is_about_is_read,
+    test_a_verb_takes_what_its_help_says_and_no_more,
+    test_the_named_device_is_one_of_the_command_line, test_a_policy_is_for_connection_strings_only,
+    test_the_data_directory_is_found, test_version_and_help_need_no_home,
+    test_the_hub_is_named_by_its_first_label,
     test_help_names_every_setting_with_its_range_and_default,
     test_the_markdown_table_has_five_cells_a_row, test_the_listing_masks_keys)

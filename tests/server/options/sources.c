@@ -91,6 +91,15 @@ void forget_sources(void)
     }
 }
 
+size_t source_count_settings(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < option_row_count; i++) {
+        count += option_rows[i].group != GROUP_VERB;
+    }
+    return count;
+}
+
 char *source_printed(void (*print)(FILE *out))
 {
     char *text;

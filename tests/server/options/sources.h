@@ -31,6 +31,9 @@ void check_mistake(struct sources sources, const char *const *texts);
 /* The file of the last reading, which is there whether or not it was written. */
 const char *source_path(void);
 
+/* How many settings belong to no single verb. */
+size_t source_count_settings(void);
+
 /* What one of the ways to show the settings prints, to be freed. */
 char *source_printed(void (*print)(FILE *out));
 

@@ -1,4 +1,4 @@
-#include "tests/protocols/websocket/fake_loop.h"
+#include "tests/protocols/fake_loop.h"
 
 #include "store/memory.h"
 
@@ -71,16 +71,48 @@ static struct loop_timer *earliest(struct loop *loop)
     return best;
 }
 
+static void fire(struct loop *loop, struct loop_timer *timer)
+{
+    loop->now = timer->due > loop->now ? timer->due : loop->now;
+    timer->due = -1;
+    timer->fire(timer->context);
+}
+
+bool fake_loop_run(struct loop *loop)
+{
+    struct loop_timer *timer = earliest(loop);
+    if (!timer || timer->due > loop->now) {
+        return false;
+    }
+    fire(loop, timer);
+    return true;
+}
+
 void fake_loop_advance(struct loop *loop, int64_t ms)
 {
     int64_t end = loop->now + ms;
-
     for (struct loop_timer *timer; (timer = earliest(loop)) && timer->due <= end;) {
-        loop->now = timer->due > loop->now ? timer->due : loop->now;
-        timer->due = -1;
-        timer->fire(timer->context);
+        fire(loop, timer);
     }
     loop->now = end;
+}
+
+void fake_loop_fire_all(struct loop *loop)
+{
+    struct loop_timer *timer;
+    int count = 0;
+    DL_FOREACH (loop->timers, timer) {
+        count += timer->due >= 0;
+    }
+    while (count-- > 0 && (timer = earliest(loop))) {
+        fire(loop, timer);
+    }
+}
+
+int64_t fake_loop_next_delay(struct loop *loop)
+{
+    const struct loop_timer *timer = earliest(loop);
+    return timer ? timer->due - loop->now : -1;
 }
 
 int fake_loop_timers(const struct loop *loop)

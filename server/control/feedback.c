@@ -1,0 +1,62 @@
+/*
+ * Feedback: looked at without taking it from the back end, and sent at once.
+ */
+#include "server/control/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static json_t *shape_batch(struct queue *queue, const struct queue_view *view)
+{
+    json_t *shape = json_object();
+    shape_set_view(shape, view);
+    struct message *message = queue_read(queue, view->sequence);
+    if (message) {
+        struct text body = message_body(message);
+        json_object_set_new(shape, "records", json_loadb(body.bytes, body.length, 0, NULL));
+        message_release(message);
+    }
+    return shape;
+}
+
+void control_feedback(void *context, struct http_request *request)
+{
+    static const char *const parameters[] = {"limit", "after", NULL};
+    struct control *control = context;
+    struct feedback *feedback = hub_feedback(control->hub);
+    struct queue *queue = feedback_queue(feedback);
+    struct queue_view view;
+    uint64_t limit, after;
+    char next[24];
+    bool is_more = false;
+    if (!control_check_query(request, parameters) ||
+        !control_read_number(request, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit) ||
+        !control_read_number(request, "after", 0, UINT64_MAX, 0, &after)) {
+        return;
+    }
+    hub_now(control->hub); /* what fell due has left, or is gone */
+    json_t *items = json_array();
+    while (!is_more && queue_view_next(queue, after, &view)) {
+        json_array_append_new(items, shape_batch(queue, &view));
+        after = view.sequence;
+        is_more = json_array_size(items) == limit && queue_view_next(queue, after, &view);
+    }
+    snprintf(next, sizeof next, "%" PRIu64, after);
+    json_t *list = shape_list(items, is_more ? next : NULL);
+    json_object_set_new(list, "waiting", feedback_waiting(feedback));
+    control_answer_json(control, request, 200, list);
+}
+
+void control_flush(void *context, struct http_request *request)
+{
+    static const char *const members[] = {NULL};
+    struct control *control = context;
+    struct hub *hub = control->hub;
+    json_t *body = control_read_body(request, members);
+    if (body) {
+        json_decref(body);
+        size_t count = feedback_flush(hub_feedback(hub), hub_now(hub));
+        control_answer_json(
+            control, request, 200, json_pack("{s:I}", "records", (json_int_t)count));
+    }
+}
