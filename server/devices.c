@@ -67,16 +67,29 @@ static enum hub_code send_messages(
     return HUB_OK;
 }
 
+/* With its messages, or not at all: left behind, it would not be new to a start that is put right.
+ */
+static enum hub_code put_new_device(
+    struct hub *hub, const struct seed_device *seed, struct hub_error *error)
+{
+    struct identity_draft draft = merge(seed, NULL);
+    struct identity *identity;
+    enum hub_code code = hub_put_device(
+        hub, &draft, (struct etag_condition){.match = ETAG_CREATE_ONLY}, &identity, error);
+    if (code == HUB_OK && (code = send_messages(hub, seed, error)) != HUB_OK) {
+        hub_delete_device(hub, draft.device_id, (struct etag_condition){.match = ETAG_ANY}, NULL);
+    }
+    return code;
+}
+
 static enum hub_code put_device(
     struct hub *hub, const struct seed_device *seed, struct hub_error *error)
 {
     struct identity *existing = identity_find(hub_identities(hub), seed->draft.device_id);
-    struct identity_draft draft = merge(seed, existing);
     if (!existing) {
-        const struct etag_condition is_new = {.match = ETAG_CREATE_ONLY};
-        enum hub_code code = hub_put_device(hub, &draft, is_new, &existing, error);
-        return code == HUB_OK ? send_messages(hub, seed, error) : code;
+        return put_new_device(hub, seed, error);
     }
+    struct identity_draft draft = merge(seed, existing);
     if (is_same(&draft, &existing->is)) {
         return HUB_OK;
     }

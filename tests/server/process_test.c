@@ -224,6 +224,33 @@ START_TEST(test_two_hubs_do_not_share_a_database)
 }
 END_TEST
 
+/* Were the device left behind, a corrected start would take it for one that has had its messages.
+ */
+START_TEST(test_messages_that_do_not_fit_leave_no_device_behind)
+{
+    static const char config[] = "{\"devices\":[{\"deviceId\":\"d1\",\"messages\":[{\"body\":"
+                                 "\"one\"},{\"body\":\"two\"}]}]}";
+    bring_certificates();
+    file_write(folder_file(home, "config.json"), config, sizeof config - 1);
+    ck_assert_int_eq(PROGRAM_RUN(&hub, home, "--data-dir=state", "--config=config.json",
+                         "--queue-depth=1", FREE_PORTS),
+        EXIT_BAD_OPTION);
+    program_check_said(&hub, "device \"d1\"");
+    ck_assert_str_eq(hub.output, "");
+    PROGRAM_START(&hub, home, "--data-dir=state", "--config=config.json", FREE_PORTS);
+    program_await_ready(&hub);
+    char port[32];
+    snprintf(port, sizeof port, "--control-port=%d", hub.control);
+    for (const char *const *body = (const char *const[]){"one", "two", NULL}; *body; body++) {
+        ck_assert_int_eq(
+            PROGRAM_RUN(&other, home, "receive", "d1", "--complete", port, "--bind=" HUB_ADDRESS),
+            EXIT_DONE);
+        ck_assert_str_eq(other.output, *body);
+    }
+    stop();
+}
+END_TEST
+
 /* ---- ready ---- */
 
 START_TEST(test_the_ready_line_is_all_there_is_on_standard_output)
@@ -488,6 +515,7 @@ int main(void)
         test_two_hubs_do_not_share_a_database,
         test_the_ready_line_is_all_there_is_on_standard_output,
         test_connection_strings_follow_on_standard_error_without_secrets, test_a_port_may_be_off,
+        test_messages_that_do_not_fit_leave_no_device_behind,
         test_in_memory_leaves_nothing_but_certificates, test_the_database_is_the_owners_only,
         test_sigterm_ends_with_exit_0_while_clients_are_connected,
         test_who_has_not_begun_a_protocol_does_not_hold_up_the_end,
