@@ -274,7 +274,7 @@ static void read_again(struct hub *hub, enum journal_event event)
 enum hub_code hub_reset(struct hub *hub, bool keep_devices, struct hub_error *error)
 {
     static const char *const nothing[] = {NULL};
-    static const char *const devices[] = {"device", "identity", "twin", NULL};
+    static const char *const devices[] = {"identity", "twin", NULL};
     struct hub_error failure = {HUB_OK, ""};
     end_turns(hub);
     database_clear(hub->database, keep_devices ? devices : nothing);

@@ -47,6 +47,10 @@ static enum hub_code send_to(const struct amqp_link *link, const char *device_id
 {
     struct hub *hub = link->connection->server->context.hub;
     struct actor actor = connection_actor(link->connection->session);
+    enum hub_code code = amqp_link_take(link, THROTTLE_SEND, error);
+    if (code != HUB_OK) {
+        return code;
+    }
     return mailbox_send(hub_mailboxes(hub), device_id, message, &actor, hub_now(hub), NULL, error);
 }
 
@@ -58,7 +62,7 @@ static void answer(struct amqp_link *link, pn_delivery_t *delivery, const struct
 static void receive(
     struct amqp_link *link, pn_delivery_t *delivery, const uint8_t *bytes, size_t length)
 {
-    struct message *message;
+    struct message *message = NULL;
     struct address address;
     struct hub_error error;
     struct fault fault = {.action = FAULT_NONE};
@@ -67,20 +71,19 @@ static void receive(
     enum hub_code code = amqp_message_decode(bytes, length, &message, &error);
     if (code == HUB_OK) {
         code = route(link, message, &address, &error);
-        if (code != HUB_OK) {
-            condition = UNROUTABLE;
-        } else if (!amqp_fault_passes(
-                       link->connection, FAULT_SEND, addressee(link, &address), &work, &fault)) {
+        condition = code == HUB_OK ? NULL : UNROUTABLE;
+    }
+    if (code == HUB_OK) {
+        const char *device_id = addressee(link, &address);
+        if (!amqp_fault_passes(link->connection, FAULT_SEND, device_id, &work, &fault)) {
             message_release(message);
             return;
-        } else if (fault.action == FAULT_ERROR) {
-            code = fault.error.code;
-            error = fault.error;
-        } else if ((code = amqp_link_take(link, THROTTLE_SEND, &error)) == HUB_OK) {
-            code = send_to(link, addressee(link, &address), message, &error);
         }
-        message_release(message);
+        code = fault.action == FAULT_ERROR
+                   ? hub_refuse(&error, fault.error.code, "%s", fault.error.sentence)
+                   : send_to(link, device_id, message, &error);
     }
+    message_release(message);
     if (code == HUB_OK) {
         amqp_fault_await(link, delivery, &fault);
     } else {
