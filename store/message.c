@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* A text within the arena. */
 struct span {
@@ -33,25 +32,6 @@ struct message {
     char *body;
     uint32_t body_length, body_room;
 };
-
-/* ---- texts ---- */
-
-struct text text_of(const char *string)
-{
-    return (struct text){string, string ? strlen(string) : 0};
-}
-
-bool text_equal(struct text a, struct text b)
-{
-    return (a.bytes == NULL) == (b.bytes == NULL) && a.length == b.length &&
-           (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
-}
-
-bool text_equal_nocase(struct text a, struct text b)
-{
-    return (a.bytes == NULL) == (b.bytes == NULL) && a.length == b.length &&
-           (a.length == 0 || strncasecmp(a.bytes, b.bytes, a.length) == 0);
-}
 
 /* ---- holding ---- */
 

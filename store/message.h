@@ -10,22 +10,11 @@
 
 #include "store/clock.h"
 #include "store/error.h"
+#include "store/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* Bytes with a length; `bytes` NULL means absent. In a message they are also zero-terminated. */
-struct text {
-    const char *bytes;
-    size_t length;
-};
-
-#define TEXT(literal) ((struct text){"" literal, sizeof(literal) - 1})
-#define TEXT_ABSENT ((struct text){0, 0})
-struct text text_of(const char *string); /* NULL gives TEXT_ABSENT */
-bool text_equal(struct text a, struct text b);
-bool text_equal_nocase(struct text a, struct text b); /* ASCII case folded */
 
 /* The system properties that are text. */
 enum message_field {

@@ -51,31 +51,19 @@ static struct text next_word(struct text *rest)
     return word;
 }
 
-/* Takes the next piece up to `separator` off `rest`, and the separator. */
-static struct text next_piece(struct text *rest, char separator)
-{
-    const char *end = memchr(rest->bytes, separator, rest->length);
-    struct text piece = {rest->bytes, end ? (size_t)(end - rest->bytes) : rest->length};
-    size_t taken = piece.length + (end ? 1 : 0);
-
-    rest->bytes += taken;
-    rest->length -= taken;
-    return piece;
-}
-
 /* Unknown fields are ignored. False: a field twice. */
 static bool fields_cut(struct text rest, struct text values[FIELD_COUNT])
 {
     while (rest.length > 0) {
-        struct text value = next_piece(&rest, '&');
-        struct text name = next_piece(&value, '=');
+        struct text value = text_take_until(&rest, '&');
+        struct text name = text_take_until(&value, '=');
 
         for (size_t i = 0; i < FIELD_COUNT; i++) {
             if (text_equal_nocase(name, field_names[i])) {
                 if (values[i].bytes) {
                     return false;
                 }
-                values[i] = value;
+                values[i] = value.bytes ? value : TEXT("");
             }
         }
     }

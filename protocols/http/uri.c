@@ -104,17 +104,13 @@ long uri_decode(struct text encoded, char *out, size_t size)
 bool uri_next_pair(struct text *query, struct uri_pair *pair)
 {
     while (query->length > 0) {
-        const char *end = query->bytes + query->length;
-        const char *mark = memchr(query->bytes, '&', query->length);
-        const char *stop = mark ? mark : end;
-        struct text piece = slice(query->bytes, stop);
-        *query = mark ? slice(mark + 1, end) : slice(end, end);
+        struct text piece = text_take_until(query, '&');
         if (piece.length == 0) {
             continue;
         }
-        const char *equals = memchr(piece.bytes, '=', piece.length);
-        pair->key = equals ? slice(piece.bytes, equals) : piece;
-        pair->value = equals ? slice(equals + 1, stop) : slice(stop, stop);
+        pair->key = text_take_until(&piece, '=');
+        const char *end = pair->key.bytes + pair->key.length;
+        pair->value = piece.bytes ? piece : slice(end, end);
         return true;
     }
     return false;

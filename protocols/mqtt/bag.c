@@ -175,17 +175,11 @@ static void add_property(struct telemetry_event *event, struct text name, struct
 
 static bool parse_pair(struct text pair, char *scratch, struct telemetry_event *event)
 {
-    const char *equals = memchr(pair.bytes, '=', pair.length);
-    struct text name = {pair.bytes, equals ? (size_t)(equals - pair.bytes) : pair.length};
+    struct text value = pair, name = text_take_until(&value, '=');
     struct text decoded_name, decoded_value = TEXT_ABSENT;
-    if (name.length == 0 || !decode(name, scratch, &decoded_name)) {
+    if (name.length == 0 || !decode(name, scratch, &decoded_name) ||
+        (value.bytes && !decode(value, scratch + name.length, &decoded_value))) {
         return false;
-    }
-    if (equals) {
-        struct text value = {equals + 1, pair.length - name.length - 1};
-        if (!decode(value, scratch + name.length, &decoded_value)) {
-            return false;
-        }
     }
     add_property(event, decoded_name, decoded_value);
     return true;
@@ -198,17 +192,10 @@ bool bag_parse(struct text bag, struct telemetry_event *event)
         return false;
     }
     while (bag.length > 0) {
-        const char *end = memchr(bag.bytes, '&', bag.length);
-        struct text pair = {bag.bytes, end ? (size_t)(end - bag.bytes) : bag.length};
-        if (!parse_pair(pair, scratch, event)) {
+        if (!parse_pair(text_take_until(&bag, '&'), scratch, event) ||
+            (bag.bytes && bag.length == 0)) {
             return false;
         }
-        size_t taken = pair.length + (end != NULL);
-        if (end && taken == bag.length) {
-            return false;
-        }
-        bag.bytes += taken;
-        bag.length -= taken;
     }
     return true;
 }

@@ -75,14 +75,10 @@ static bool parse_query(struct text text, struct text *request_id)
         return false;
     }
     while (text.length > 0) {
-        const char *end = memchr(text.bytes, '&', text.length);
-        struct text pair = {text.bytes, end ? (size_t)(end - text.bytes) : text.length};
-        size_t taken = pair.length + (end != NULL);
+        struct text pair = text_take_until(&text, '&');
         if (!request_id->bytes && take(&pair, TEXT("$rid="))) {
             *request_id = pair;
         }
-        text.bytes += taken;
-        text.length -= taken;
     }
     return true;
 }

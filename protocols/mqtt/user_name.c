@@ -14,19 +14,6 @@ static bool contains(struct text text, const char *word)
     return text.length > 0 && memmem(text.bytes, text.length, word, strlen(word)) != NULL;
 }
 
-/* Up to the next separator; `rest` becomes what follows it, absent when nothing does. */
-static struct text take_until(struct text *rest, char separator)
-{
-    const char *end = memchr(rest->bytes, separator, rest->length);
-    struct text taken = {rest->bytes, end ? (size_t)(end - rest->bytes) : rest->length};
-    if (end) {
-        *rest = slice(end + 1, rest->bytes + rest->length);
-    } else {
-        *rest = TEXT_ABSENT;
-    }
-    return taken;
-}
-
 /* ---- parameters ---- */
 
 /* Decoded as far as it can be, cut to fit: it is only shown to people. */
@@ -62,9 +49,9 @@ static void set_parameter(struct user_name *out, struct text name, struct text v
  * the value before it. */
 static struct text take_pair(struct text *rest, char separator)
 {
-    struct text pair = take_until(rest, separator);
+    struct text pair = text_take_until(rest, separator);
     while (separator == '/' && rest->bytes) {
-        struct text ahead = *rest, next = take_until(&ahead, '/');
+        struct text ahead = *rest, next = text_take_until(&ahead, '/');
         if (contains(next, "=")) {
             break;
         }
@@ -82,7 +69,7 @@ static void parse_parameters(struct text rest, struct user_name *out)
     rest.length -= has_mark;
     while (rest.bytes) {
         struct text value = take_pair(&rest, separator);
-        struct text name = take_until(&value, '=');
+        struct text name = text_take_until(&value, '=');
         if (value.bytes) {
             set_parameter(out, name, value);
         }
@@ -117,11 +104,11 @@ static bool parse_as(struct text rest, struct text client_id, struct user_name *
         behind.bytes++;
         behind.length--;
         struct text ahead = behind;
-        if (behind.length > 0 && !begins_parameters(take_until(&ahead, '/'))) {
+        if (behind.length > 0 && !begins_parameters(text_take_until(&ahead, '/'))) {
             return false;
         }
     }
-    out->device = take_until(&identity, '/');
+    out->device = text_take_until(&identity, '/');
     out->module = identity;
     if (!names_one(out) ||
         (out->module.bytes && memchr(out->module.bytes, '/', out->module.length))) {
@@ -133,10 +120,10 @@ static bool parse_as(struct text rest, struct text client_id, struct user_name *
 
 static bool parse_plainly(struct text rest, struct user_name *out)
 {
-    out->device = take_until(&rest, '/');
+    out->device = text_take_until(&rest, '/');
     out->module = TEXT_ABSENT;
     for (int count = 1; rest.bytes; count++) {
-        struct text from_here = rest, segment = take_until(&rest, '/');
+        struct text from_here = rest, segment = text_take_until(&rest, '/');
         if (begins_parameters(segment)) {
             parse_parameters(from_here, out);
             break;
@@ -159,7 +146,7 @@ bool user_name_parse(struct text text, struct text client_id, struct user_name *
         return false;
     }
     struct text rest = text;
-    out->host = take_until(&rest, '/');
+    out->host = text_take_until(&rest, '/');
     if (out->host.length == 0 || !rest.bytes) {
         return false;
     }
@@ -169,7 +156,7 @@ bool user_name_parse(struct text text, struct text client_id, struct user_name *
 bool user_name_matches(const struct user_name *name, struct text client_id)
 {
     struct text rest = client_id;
-    struct text device = take_until(&rest, '/');
+    struct text device = text_take_until(&rest, '/');
     return client_id.bytes && text_equal(name->device, device) &&
            (name->module.bytes ? text_equal(name->module, rest) : !rest.bytes);
 }

@@ -39,18 +39,6 @@ static const struct {
 
 /* ---- cutting the head ---- */
 
-/* Takes the text up to `separator` off `rest`, and the separator. */
-static struct text take_until(struct text *rest, char separator)
-{
-    const char *end = memchr(rest->bytes, separator, rest->length);
-    struct text piece = {rest->bytes, end ? (size_t)(end - rest->bytes) : rest->length};
-    size_t taken = piece.length + (end ? 1 : 0);
-
-    rest->bytes += taken;
-    rest->length -= taken;
-    return piece;
-}
-
 static bool is_blank(char byte)
 {
     return byte == ' ' || byte == '\t';
@@ -70,7 +58,7 @@ static struct text trim(struct text text)
 
 static struct text take_line(struct text *rest)
 {
-    struct text line = take_until(rest, '\n');
+    struct text line = text_take_until(rest, '\n');
 
     if (line.length > 0 && line.bytes[line.length - 1] == '\r') {
         line.length--;
@@ -101,7 +89,7 @@ static size_t find_end(struct handshake *handshake, const uint8_t *bytes, size_t
 static bool list_has(struct text list, struct text token)
 {
     while (list.length > 0) {
-        if (text_equal_nocase(trim(take_until(&list, ',')), token)) {
+        if (text_equal_nocase(trim(text_take_until(&list, ',')), token)) {
             return true;
         }
     }
@@ -112,7 +100,7 @@ static bool list_has(struct text list, struct text token)
 static void read_offer(struct text list, struct request *request)
 {
     while (list.length > 0 && !request->offered.bytes) {
-        struct text offered = trim(take_until(&list, ','));
+        struct text offered = trim(text_take_until(&list, ','));
 
         for (size_t i = 0; i < sizeof(subprotocols) / sizeof(subprotocols[0]); i++) {
             if (text_equal_nocase(offered, subprotocols[i].name)) {
@@ -132,7 +120,7 @@ static void read_once(struct text value, struct text *where, struct request *req
 static void read_header(struct text line, struct request *request)
 {
     struct text value = line;
-    struct text name = take_until(&value, ':');
+    struct text name = text_take_until(&value, ':');
 
     if (name.length == 0 || name.length == line.length || memchr(name.bytes, ' ', name.length) ||
         memchr(line.bytes, '\0', line.length)) {
@@ -160,8 +148,8 @@ static struct request read_request(struct text head)
     struct request request = {0};
     struct text line = take_line(&head);
 
-    take_until(&line, ' '); /* the method */
-    request.target = take_until(&line, ' ');
+    text_take_until(&line, ' '); /* the method */
+    request.target = text_take_until(&line, ' ');
     request.protocol = line;
     for (line = take_line(&head); line.length > 0; line = take_line(&head)) {
         read_header(line, &request);
@@ -213,7 +201,7 @@ static bool path_is_known(struct text path)
 static bool query_hides_certificate(struct text query)
 {
     while (query.length > 0) {
-        if (text_equal_nocase(take_until(&query, '&'), TEXT("iothub-no-client-cert=true"))) {
+        if (text_equal_nocase(text_take_until(&query, '&'), TEXT("iothub-no-client-cert=true"))) {
             return true;
         }
     }
@@ -298,7 +286,7 @@ static enum handshake_verdict accept_upgrade(
 static enum handshake_verdict judge(struct handshake *handshake, const struct request *request)
 {
     struct text query = path_and_query(request->target);
-    struct text path = take_until(&query, '?');
+    struct text path = text_take_until(&query, '?');
 
     if (!request->upgrade_is_websocket) {
         return HANDSHAKE_PLAIN;

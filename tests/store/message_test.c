@@ -57,18 +57,6 @@ static void check_same(const struct message *a, const struct message *b)
     ck_assert_uint_eq(message_size(a), message_size(b));
 }
 
-START_TEST(test_texts_are_equal_by_their_bytes)
-{
-    ck_assert(text_equal(TEXT("a"), text_of("a")));
-    ck_assert(!text_equal(TEXT("a"), TEXT("A")));
-    ck_assert(text_equal_nocase(TEXT("aZ"), TEXT("Az")));
-    ck_assert(!text_equal_nocase(TEXT("a"), TEXT("ab")));
-    ck_assert(text_equal(TEXT_ABSENT, text_of(NULL)));
-    ck_assert(!text_equal(TEXT_ABSENT, TEXT(""))); /* absent is not empty */
-    ck_assert(!text_equal_nocase(TEXT(""), TEXT_ABSENT));
-}
-END_TEST
-
 START_TEST(test_a_new_message_is_empty)
 {
     struct message *message = message_create();
@@ -296,10 +284,9 @@ START_TEST(test_a_blob_that_is_changed_anywhere_is_read_safely)
 }
 END_TEST
 
-SUITE_MAIN("message", test_texts_are_equal_by_their_bytes, test_a_new_message_is_empty,
-    test_what_is_given_is_copied_and_kept, test_an_id_has_the_characters_that_are_allowed,
-    test_other_fields_take_anything_but_a_zero, test_the_ack_is_read_in_all_its_spellings,
-    test_properties_keep_their_order_and_their_nulls, test_properties_are_counted,
-    test_the_size_is_what_the_limit_counts, test_a_message_lives_until_its_last_holder_lets_go,
-    test_a_message_is_read_back_as_it_was, test_a_blob_that_is_cut_is_refused,
-    test_a_blob_that_is_changed_anywhere_is_read_safely)
+SUITE_MAIN("message", test_a_new_message_is_empty, test_what_is_given_is_copied_and_kept,
+    test_an_id_has_the_characters_that_are_allowed, test_other_fields_take_anything_but_a_zero,
+    test_the_ack_is_read_in_all_its_spellings, test_properties_keep_their_order_and_their_nulls,
+    test_properties_are_counted, test_the_size_is_what_the_limit_counts,
+    test_a_message_lives_until_its_last_holder_lets_go, test_a_message_is_read_back_as_it_was,
+    test_a_blob_that_is_cut_is_refused, test_a_blob_that_is_changed_anywhere_is_read_safely)
