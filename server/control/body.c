@@ -104,3 +104,12 @@ bool control_read_number(struct http_request *request, const char *name, uint64_
     }
     return true;
 }
+
+bool control_read_page(struct http_request *request, struct list_page *page)
+{
+    static const char *const parameters[] = {"limit", "after", NULL};
+    return control_check_query(request, parameters) &&
+           control_read_number(
+               request, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &page->limit) &&
+           control_read_number(request, "after", 0, INT64_MAX, 0, &page->after);
+}

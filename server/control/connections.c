@@ -3,35 +3,28 @@
  */
 #include "server/control/internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void control_connections(void *context, struct http_request *request)
 {
-    static const char *const parameters[] = {"limit", "after", NULL};
     struct control *control = context;
-    uint64_t limit, after;
-    char next[24];
-    if (!control_check_query(request, parameters) ||
-        !control_read_number(request, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit) ||
-        !control_read_number(request, "after", 0, INT64_MAX, 0, &after)) {
+    struct list_page page;
+    if (!control_read_page(request, &page)) {
         return;
     }
     json_t *items = json_array();
     struct connection_view view;
     bool is_more = false;
-    while (sessions_next_connection(control->options.sessions, after, &view)) {
-        is_more = json_array_size(items) == limit;
+    while (sessions_next_connection(control->options.sessions, page.after, &view)) {
+        is_more = json_array_size(items) == page.limit;
         if (is_more) {
             break;
         }
         json_array_append_new(items, shape_connection(&view));
-        after = view.id;
+        page.after = view.id;
     }
-    snprintf(next, sizeof next, "%" PRIu64, after);
-    control_answer_json(control, request, 200, shape_list(items, is_more ? next : NULL));
+    control_answer_json(control, request, 200, shape_page(items, is_more, page.after));
 }
 
 void control_drop_connection(void *context, struct http_request *request)

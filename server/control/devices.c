@@ -4,9 +4,7 @@
 #include "protocols/https/identity_codec.h"
 #include "server/control/internal.h"
 
-#include <inttypes.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <string.h>
 
 static const struct identity *find(struct control *control, struct http_request *request)
@@ -23,13 +21,9 @@ static const struct identity *find(struct control *control, struct http_request 
 
 void control_devices(void *context, struct http_request *request)
 {
-    static const char *const parameters[] = {"limit", "after", NULL};
     struct control *control = context;
-    uint64_t limit, after;
-    char next[24];
-    if (!control_check_query(request, parameters) ||
-        !control_read_number(request, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit) ||
-        !control_read_number(request, "after", 0, INT64_MAX, 0, &after)) {
+    struct list_page page;
+    if (!control_read_page(request, &page)) {
         return;
     }
     hub_now(control->hub);
@@ -37,16 +31,16 @@ void control_devices(void *context, struct http_request *request)
     json_t *items = json_array();
     const struct identity *identity = NULL;
     while ((identity = identity_next(registry, identity))) {
-        if ((uint64_t)identity->row <= after) {
+        if ((uint64_t)identity->row <= page.after) {
             continue;
         }
-        if (json_array_size(items) == limit) {
+        if (json_array_size(items) == page.limit) {
             break;
         }
         json_array_append_new(items, shape_device(control, identity));
-        snprintf(next, sizeof next, "%" PRId64, identity->row);
+        page.after = (uint64_t)identity->row;
     }
-    control_answer_json(control, request, 200, shape_list(items, identity ? next : NULL));
+    control_answer_json(control, request, 200, shape_page(items, identity != NULL, page.after));
 }
 
 void control_get_device(void *context, struct http_request *request)

@@ -5,8 +5,6 @@
 #include "server/control/internal.h"
 #include "store/iso8601.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,24 +238,19 @@ static json_t *shape_rule(const struct fault_rule *rule)
 
 void control_faults(void *context, struct http_request *request)
 {
-    static const char *const parameters[] = {"limit", "after", NULL};
     struct control *control = context;
     const struct fault_rule *rule;
-    uint64_t limit, after;
-    char next[24];
-    if (!control_check_query(request, parameters) ||
-        !control_read_number(request, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit) ||
-        !control_read_number(request, "after", 0, INT64_MAX, 0, &after)) {
+    struct list_page page;
+    if (!control_read_page(request, &page)) {
         return;
     }
     json_t *items = json_array();
-    while (
-        (rule = fault_next(control->options.sessions, after)) && json_array_size(items) < limit) {
+    while ((rule = fault_next(control->options.sessions, page.after)) &&
+           json_array_size(items) < page.limit) {
         json_array_append_new(items, shape_rule(rule));
-        after = rule->id;
+        page.after = rule->id;
     }
-    snprintf(next, sizeof next, "%" PRIu64, after);
-    control_answer_json(control, request, 200, shape_list(items, rule ? next : NULL));
+    control_answer_json(control, request, 200, shape_page(items, rule != NULL, page.after));
 }
 
 void control_add_fault(void *context, struct http_request *request)

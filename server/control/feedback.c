@@ -3,9 +3,6 @@
  */
 #include "server/control/internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 static json_t *shape_batch(struct queue *queue, const struct queue_view *view)
 {
     json_t *shape = json_object();
@@ -21,28 +18,23 @@ static json_t *shape_batch(struct queue *queue, const struct queue_view *view)
 
 void control_feedback(void *context, struct http_request *request)
 {
-    static const char *const parameters[] = {"limit", "after", NULL};
     struct control *control = context;
     struct feedback *feedback = hub_feedback(control->hub);
     struct queue *queue = feedback_queue(feedback);
     struct queue_view view;
-    uint64_t limit, after;
-    char next[24];
+    struct list_page page;
     bool is_more = false;
-    if (!control_check_query(request, parameters) ||
-        !control_read_number(request, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit) ||
-        !control_read_number(request, "after", 0, UINT64_MAX, 0, &after)) {
+    if (!control_read_page(request, &page)) {
         return;
     }
     hub_now(control->hub); /* what fell due has left, or is gone */
     json_t *items = json_array();
-    while (!is_more && queue_view_next(queue, after, &view)) {
+    while (!is_more && queue_view_next(queue, page.after, &view)) {
         json_array_append_new(items, shape_batch(queue, &view));
-        after = view.sequence;
-        is_more = json_array_size(items) == limit && queue_view_next(queue, after, &view);
+        page.after = view.sequence;
+        is_more = json_array_size(items) == page.limit && queue_view_next(queue, page.after, &view);
     }
-    snprintf(next, sizeof next, "%" PRIu64, after);
-    json_t *list = shape_list(items, is_more ? next : NULL);
+    json_t *list = shape_page(items, is_more, page.after);
     json_object_set_new(list, "waiting", feedback_waiting(feedback));
     control_answer_json(control, request, 200, list);
 }

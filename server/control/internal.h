@@ -51,6 +51,14 @@ json_t *control_read_body(struct http_request *request, const char *const *membe
 /* Whether the query has only these parameters. */
 bool control_check_query(struct http_request *request, const char *const *parameters);
 
+/* What a list is asked for. */
+struct list_page {
+    uint64_t limit, after;
+};
+
+/* The page of a list whose places are numbers, by a query of `limit` and `after` alone. */
+bool control_read_page(struct http_request *request, struct list_page *page);
+
 /* A number of the query; `fallback` if it is not there. */
 bool control_read_number(struct http_request *request, const char *name, uint64_t least,
     uint64_t most, uint64_t fallback, uint64_t *number);
@@ -77,6 +85,7 @@ json_t *shape_connection(const struct connection_view *view);
 
 /* A list and where its next page begins; `next` NULL: nowhere. Takes `items`. */
 json_t *shape_list(json_t *items, const char *next);
+json_t *shape_page(json_t *items, bool is_more, uint64_t last); /* the same, behind `last` */
 
 /* ---- requests ---- */
 

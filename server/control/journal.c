@@ -3,8 +3,6 @@
  */
 #include "server/control/internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 static bool refuse(struct http_request *request, const char *sentence)
@@ -73,7 +71,6 @@ void control_journal(void *context, struct http_request *request)
     struct control *control = context;
     struct journal_filter filter;
     uint64_t limit;
-    char next[24];
     if (!control_check_query(request, parameters) || !journal_filter_read(request, &filter) ||
         !control_read_number(request, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit)) {
         return;
@@ -87,8 +84,7 @@ void control_journal(void *context, struct http_request *request)
         json_array_append_new(items, shape_entry(entry));
         last = entry->id;
     }
-    snprintf(next, sizeof next, "%" PRIu64, last);
-    json_t *list = shape_list(items, entry ? next : NULL);
+    json_t *list = shape_page(items, entry != NULL, last);
     json_object_set_new(list, "last", json_integer((json_int_t)journal_last_id(journal)));
     json_object_set_new(list, "dropped", json_integer((json_int_t)journal_dropped(journal)));
     control_answer_json(control, request, 200, list);

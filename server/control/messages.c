@@ -5,8 +5,6 @@
 #include "server/message_codec.h"
 #include "store/iso8601.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,30 +34,25 @@ static json_t *shape_view(struct queue *queue, const struct queue_view *view)
 
 void control_messages(void *context, struct http_request *request)
 {
-    static const char *const parameters[] = {"limit", "after", NULL};
     struct control *control = context;
-    uint64_t limit, after;
-    char next[24];
+    struct list_page page;
     hub_now(control->hub);
     struct queue *queue = find_queue(control, request);
-    if (!queue || !control_check_query(request, parameters) ||
-        !control_read_number(request, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit) ||
-        !control_read_number(request, "after", 0, UINT64_MAX, 0, &after)) {
+    if (!queue || !control_read_page(request, &page)) {
         return;
     }
     json_t *items = json_array();
     struct queue_view view;
     bool is_more = false;
-    while (queue_view_next(queue, after, &view)) {
-        is_more = json_array_size(items) == limit;
+    while (queue_view_next(queue, page.after, &view)) {
+        is_more = json_array_size(items) == page.limit;
         if (is_more) {
             break;
         }
         json_array_append_new(items, shape_view(queue, &view));
-        after = view.sequence;
+        page.after = view.sequence;
     }
-    snprintf(next, sizeof next, "%" PRIu64, after);
-    control_answer_json(control, request, 200, shape_list(items, is_more ? next : NULL));
+    control_answer_json(control, request, 200, shape_page(items, is_more, page.after));
 }
 
 /* ---- sending ---- */

@@ -53,6 +53,13 @@ json_t *shape_list(json_t *items, const char *next)
     return shape;
 }
 
+json_t *shape_page(json_t *items, bool is_more, uint64_t last)
+{
+    char next[24];
+    snprintf(next, sizeof next, "%" PRIu64, last);
+    return shape_list(items, is_more ? next : NULL);
+}
+
 /* ---- devices and connections ---- */
 
 json_t *shape_connection(const struct connection_view *view)

@@ -3,9 +3,6 @@
  */
 #include "server/control/internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #define PAGE_BYTES 1048576 /* of bodies: a page ends after the one that reaches it */
 
 /* The items of a page; `*next`: the last one's id, if more follow. */
@@ -27,15 +24,12 @@ static json_t *read_page(const struct telemetry *telemetry, const char *device_i
 
 void control_telemetry(void *context, struct http_request *request)
 {
-    static const char *const parameters[] = {"limit", "after", NULL};
     struct control *control = context;
     const struct telemetry *telemetry = hub_telemetry(control->hub);
     const char *device_id = http_request_parameter(request, 0);
-    uint64_t limit, after, next;
-    char text[24];
-    if (!control_check_query(request, parameters) ||
-        !control_read_number(request, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit) ||
-        !control_read_number(request, "after", 0, INT64_MAX, 0, &after)) {
+    struct list_page page;
+    uint64_t next;
+    if (!control_read_page(request, &page)) {
         return;
     }
     if (!identity_find(hub_identities(control->hub), device_id)) {
@@ -44,9 +38,8 @@ void control_telemetry(void *context, struct http_request *request)
         control_refuse(request, &error);
         return;
     }
-    json_t *items = read_page(telemetry, device_id, after, limit, &next);
-    snprintf(text, sizeof text, "%" PRIu64, next);
-    json_t *list = shape_list(items, next > 0 ? text : NULL);
+    json_t *items = read_page(telemetry, device_id, page.after, page.limit, &next);
+    json_t *list = shape_page(items, next > 0, next);
     json_object_set_new(list, "dropped", json_integer((json_int_t)telemetry_dropped(telemetry)));
     control_answer_json(control, request, 200, list);
 }
