@@ -227,7 +227,7 @@ START_TEST(test_every_form_of_reject_dead_letters)
     static const char *const forms[] = {BOUND "/{}?" VERSION "&reject",
         BOUND "/{}?" VERSION "&reject=", BOUND "/{}?reject=true&" VERSION,
         BOUND "/{}?" VERSION "&%3Freject=true",
-        "/devices/d1/messages/devicebound/{}/?REJECT&" VERSION};
+        ("/devices/d1/messages/devicebound/{}/?REJECT&" VERSION)};
     rest_open(&rest);
     for (size_t i = 0; i < 5; i++) {
         rest_send(&rest, "x");

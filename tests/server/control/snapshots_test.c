@@ -102,8 +102,8 @@ END_TEST
 START_TEST(test_a_snapshot_that_cannot_be_is_refused)
 {
     static const char *const names[] = {".hidden", "-x", "a%2Fb", "..", "a%20b", "%C3%A4",
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaa")};
     begin();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char target[200];
