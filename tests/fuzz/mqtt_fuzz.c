@@ -5,9 +5,8 @@
  * The hub is made once, and every input ends its connections and empties its queue.
  */
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/in_suite.h"
 #include "tests/protocols/mqtt/mqtt_fixture.h"
-
-#include <stdlib.h>
 
 static void feed(struct mqtt_fixture *f, struct fake_stream *client, const uint8_t *bytes,
     size_t length, size_t step)
@@ -45,7 +44,6 @@ START_TEST(play_input)
 }
 END_TEST
 
-/* The fixture asserts with Check, which wants a suite around it. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     if (length == 0) {
@@ -53,16 +51,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     }
     input = bytes;
     input_length = length;
-    Suite *suite = suite_create("mqtt fuzz");
-    TCase *tcase = tcase_create("input");
-    tcase_add_test(tcase, play_input);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_SILENT);
-    if (srunner_ntests_failed(runner) != 0) {
-        abort();
-    }
-    srunner_free(runner);
+    in_suite_play(play_input);
     return 0;
 }
