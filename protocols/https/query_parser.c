@@ -1,7 +1,8 @@
 /*
- * Text to tree: a lexer with one token ahead, and one function per rule of the grammar. Nesting,
- * conditions and items are bounded, so that no text makes it recurse or grow without end.
+ * Text to tree: one token ahead, and one function per rule of the grammar. Nesting, conditions and
+ * items are bounded, so that no text makes it recurse or grow without end.
  */
+#include "protocols/https/query_lexer.h"
 #include "protocols/https/query_tree.h"
 
 #include "store/memory.h"
@@ -9,119 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define QUOTED_MAX 32 /* characters of a query that a refusal repeats */
 
-enum token {
-    TOKEN_END,
-    TOKEN_WORD,
-    TOKEN_STRING,
-    TOKEN_NUMBER,
-    TOKEN_SIGN, /* one or two characters */
-    TOKEN_BAD
-};
-
 struct parser {
-    struct text rest; /* behind the token */
-    enum token token;
-    struct text text; /* of the token; a string has its quotes */
+    struct query_lexer lexer;
     unsigned nesting;
     struct query *query;
     struct hub_error *error;
     bool failed;
 };
-
-/* ---- tokens ---- */
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$';
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static size_t word_length(struct text text)
-{
-    size_t length = 0;
-    while (
-        length < text.length && (is_letter(text.bytes[length]) || is_digit(text.bytes[length]))) {
-        length++;
-    }
-    return length;
-}
-
-/* A number as JSON writes it; a sign in front, which JSON has too. */
-static size_t number_length(struct text text)
-{
-    size_t length = text.bytes[0] == '-' ? 1 : 0;
-    while (length < text.length && (is_digit(text.bytes[length]) || text.bytes[length] == '.' ||
-                                       ((text.bytes[length] == '-' || text.bytes[length] == '+') &&
-                                           (text.bytes[length - 1] | 0x20) == 'e') ||
-                                       (text.bytes[length] | 0x20) == 'e')) {
-        length++;
-    }
-    return length;
-}
-
-/* With both quotes; 0: it does not end. A backslash takes the next character as it is. */
-static size_t string_length(struct text text)
-{
-    for (size_t i = 1; i < text.length; i++) {
-        if (text.bytes[i] == '\\') {
-            i++;
-        } else if (text.bytes[i] == text.bytes[0]) {
-            return i + 1;
-        }
-    }
-    return 0;
-}
-
-static size_t sign_length(struct text text)
-{
-    static const char *const twos[] = {"!=", "<>", "<=", ">=", "[[", NULL};
-    for (size_t i = 0; twos[i]; i++) {
-        if (text.length >= 2 && memcmp(text.bytes, twos[i], 2) == 0) {
-            return 2;
-        }
-    }
-    return strchr("=<>(),.[]*", text.bytes[0]) ? 1 : 0;
-}
-
-static void advance(struct parser *parser)
-{
-    struct text rest = parser->rest;
-    size_t length;
-    while (rest.length > 0 && memchr(" \t\r\n", rest.bytes[0], 4)) {
-        rest.bytes++;
-        rest.length--;
-    }
-    if (rest.length == 0) {
-        parser->token = TOKEN_END;
-        length = 0;
-    } else if (is_letter(rest.bytes[0])) {
-        parser->token = TOKEN_WORD;
-        length = word_length(rest);
-    } else if (is_digit(rest.bytes[0]) || rest.bytes[0] == '-') {
-        parser->token = TOKEN_NUMBER;
-        length = number_length(rest);
-    } else if (rest.bytes[0] == '\'' || rest.bytes[0] == '"') {
-        parser->token = TOKEN_STRING;
-        length = string_length(rest);
-    } else {
-        parser->token = TOKEN_SIGN;
-        length = rest.bytes[0] != '\0' ? sign_length(rest) : 0;
-    }
-    if (length == 0 && rest.length > 0) {
-        parser->token = TOKEN_BAD;
-        length = rest.length;
-    }
-    parser->text = (struct text){rest.bytes, length};
-    parser->rest = (struct text){rest.bytes + length, rest.length - length};
-}
 
 /* ---- refusals ---- */
 
@@ -138,12 +36,12 @@ static bool fail(struct parser *parser, const char *sentence)
 static bool fail_at(struct parser *parser, const char *expected)
 {
     char sentence[160];
-    size_t length = parser->text.length > QUOTED_MAX ? QUOTED_MAX : parser->text.length;
-    if (parser->token == TOKEN_END) {
+    size_t length = parser->lexer.text.length > QUOTED_MAX ? QUOTED_MAX : parser->lexer.text.length;
+    if (parser->lexer.token == TOKEN_END) {
         snprintf(sentence, sizeof sentence, "the query ends where %s is expected.", expected);
     } else {
         snprintf(sentence, sizeof sentence, "%s is expected in place of '%.*s'.", expected,
-            (int)length, parser->text.bytes);
+            (int)length, parser->lexer.text.bytes);
     }
     return fail(parser, sentence);
 }
@@ -159,14 +57,19 @@ static bool fail_unsupported(struct parser *parser, const char *kind, struct tex
 
 /* ---- what a token is ---- */
 
+static void advance(struct parser *parser)
+{
+    query_lexer_advance(&parser->lexer);
+}
+
 static bool is_word(const struct parser *parser, const char *word)
 {
-    return parser->token == TOKEN_WORD && text_equal_nocase(parser->text, text_of(word));
+    return query_lexer_is_word(&parser->lexer, word);
 }
 
 static bool is_sign(const struct parser *parser, const char *sign)
 {
-    return parser->token == TOKEN_SIGN && text_equal(parser->text, text_of(sign));
+    return query_lexer_is_sign(&parser->lexer, sign);
 }
 
 static bool take_word(struct parser *parser, const char *word)
@@ -215,7 +118,7 @@ static bool is_keyword(struct text word)
 /* A word, then what follows dots. Returns owned; NULL: refused. */
 static char *parse_path(struct parser *parser)
 {
-    const char *start = parser->text.bytes;
+    const char *start = parser->lexer.text.bytes;
     char *path = NULL;
     size_t used = 0;
     do {
@@ -223,19 +126,19 @@ static char *parse_path(struct parser *parser)
             fail(parser, "property names in double brackets are not supported here.");
             break;
         }
-        if (parser->token != TOKEN_WORD || (used == 0 && is_keyword(parser->text))) {
+        if (parser->lexer.token != TOKEN_WORD || (used == 0 && is_keyword(parser->lexer.text))) {
             fail_at(parser, "a property");
             break;
         }
-        size_t length = parser->text.length;
+        size_t length = parser->lexer.text.length;
         path = memory_grow(path, used + length + 2, 1);
-        memcpy(path + used, parser->text.bytes, length);
+        memcpy(path + used, parser->lexer.text.bytes, length);
         used += length + 1;
         path[used - 1] = path[used] = '\0';
         advance(parser);
         if (is_sign(parser, "(")) {
             fail_unsupported(parser, "the function ",
-                (struct text){start, (size_t)(parser->text.bytes - start)});
+                (struct text){start, (size_t)(parser->lexer.text.bytes - start)});
         }
     } while (!parser->failed && take_sign(parser, "."));
     if (parser->failed) {
@@ -256,7 +159,7 @@ static const char *last_segment(const char *path)
 
 static json_t *parse_string(struct parser *parser)
 {
-    struct text quoted = parser->text;
+    struct text quoted = parser->lexer.text;
     char *plain = memory_allocate(quoted.length);
     size_t used = 0;
     for (size_t i = 1; i + 1 < quoted.length; i++) {
@@ -275,7 +178,8 @@ static json_t *parse_string(struct parser *parser)
 
 static json_t *parse_number(struct parser *parser)
 {
-    json_t *value = json_loadb(parser->text.bytes, parser->text.length, JSON_DECODE_ANY, NULL);
+    json_t *value =
+        json_loadb(parser->lexer.text.bytes, parser->lexer.text.length, JSON_DECODE_ANY, NULL);
     if (!value) {
         fail_at(parser, "a number");
     }
@@ -284,7 +188,7 @@ static json_t *parse_number(struct parser *parser)
 
 static bool is_constant(const struct parser *parser)
 {
-    return parser->token == TOKEN_STRING || parser->token == TOKEN_NUMBER ||
+    return parser->lexer.token == TOKEN_STRING || parser->lexer.token == TOKEN_NUMBER ||
            is_word(parser, "true") || is_word(parser, "false") || is_word(parser, "null");
 }
 
@@ -292,9 +196,9 @@ static bool is_constant(const struct parser *parser)
 static json_t *parse_constant(struct parser *parser)
 {
     json_t *value = NULL;
-    if (parser->token == TOKEN_STRING) {
+    if (parser->lexer.token == TOKEN_STRING) {
         value = parse_string(parser);
-    } else if (parser->token == TOKEN_NUMBER) {
+    } else if (parser->lexer.token == TOKEN_NUMBER) {
         value = parse_number(parser);
     } else if (is_word(parser, "null")) {
         value = json_null();
@@ -313,7 +217,7 @@ static bool parse_operand(struct parser *parser, struct query_operand *operand)
 {
     if (is_constant(parser)) {
         operand->constant = parse_constant(parser);
-    } else if (parser->token == TOKEN_WORD || is_sign(parser, "[[")) {
+    } else if (parser->lexer.token == TOKEN_WORD || is_sign(parser, "[[")) {
         operand->path = parse_path(parser);
     } else {
         fail_at(parser, "a property or a constant");
@@ -475,10 +379,10 @@ static bool parse_alias(struct parser *parser, struct query_item *item, const ch
         item->name = memory_copy_string(otherwise);
         return true;
     }
-    if (parser->token != TOKEN_WORD || is_keyword(parser->text)) {
+    if (parser->lexer.token != TOKEN_WORD || is_keyword(parser->lexer.text)) {
         return fail_at(parser, "a name");
     }
-    item->name = memory_copy_bytes(parser->text.bytes, parser->text.length);
+    item->name = memory_copy_bytes(parser->lexer.text.bytes, parser->lexer.text.length);
     advance(parser);
     return true;
 }
@@ -539,18 +443,18 @@ static bool parse_from(struct parser *parser)
         parser->query->collection = QUERY_MODULES;
         return true;
     }
-    return parser->token == TOKEN_WORD
-               ? fail_unsupported(parser, "the collection devices.", parser->text)
+    return parser->lexer.token == TOKEN_WORD
+               ? fail_unsupported(parser, "the collection devices.", parser->lexer.text)
                : fail_at(parser, "modules");
 }
 
 static bool parse_end(struct parser *parser)
 {
-    if (parser->token == TOKEN_END) {
+    if (parser->lexer.token == TOKEN_END) {
         return true;
     }
-    return parser->token == TOKEN_WORD ? fail_unsupported(parser, "", parser->text)
-                                       : fail_at(parser, "the end");
+    return parser->lexer.token == TOKEN_WORD ? fail_unsupported(parser, "", parser->lexer.text)
+                                             : fail_at(parser, "the end");
 }
 
 static bool parse_query(struct parser *parser)
@@ -571,8 +475,7 @@ static bool parse_query(struct parser *parser)
 struct query *query_parse(struct text text, struct hub_error *error)
 {
     struct query *query = memory_allocate(sizeof *query);
-    struct parser parser = {.rest = text, .query = query, .error = error};
-    advance(&parser);
+    struct parser parser = {.lexer = query_lexer_begin(text), .query = query, .error = error};
     if (!parse_query(&parser)) {
         query_free(query);
         return NULL;
