@@ -3,6 +3,7 @@
 #include "protocols/amqp/amqp.h"
 #include "protocols/https/https.h"
 #include "protocols/mqtt/mqtt.h"
+#include "protocols/session/throttle.h"
 #include "protocols/websocket/websocket.h"
 #include "server/certificates/certificates.h"
 #include "server/control/control.h"
@@ -110,6 +111,7 @@ static void apply_settings(struct process *process)
 {
     const struct options *options = process->options;
     *hub_settings(process->hub) = options->hub;
+    throttle_set_profile(process->sessions, (enum throttle_profile)options->throttle);
     log_set_level((enum log_level)options->log_level);
     amqp_server_set_trace(process->protocols->amqp, options->trace & TRACE_AMQP);
     mqtt_server_set_trace(process->protocols->mqtt, options->trace & TRACE_MQTT);

@@ -49,6 +49,8 @@ void throttle_set_profile(struct sessions *sessions, enum throttle_profile profi
 {
     if (!sessions->throttle) {
         sessions->throttle = memory_allocate(sizeof *sessions->throttle);
+    } else if (sessions->throttle->profile == profile) {
+        return;
     }
     *sessions->throttle = (struct throttle){.profile = profile, .is_full = true};
 }

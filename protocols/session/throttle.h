@@ -39,7 +39,7 @@ enum throttle_operation {
  * ten seconds, where the rate is 100 a minute. */
 #define THROTTLE_BURST_MINUTES 3
 
-/* From now on, with full buckets. */
+/* From now on, with full buckets; the profile that is set already changes nothing. */
 void throttle_set_profile(struct sessions *sessions, enum throttle_profile profile);
 
 /* The buckets are full again. */

@@ -33,7 +33,7 @@ json_t *control_read_body(struct http_request *request, const char *const *membe
         control_refuse(request, &error);
         return NULL;
     }
-    const char *unknown = http_json_unknown_member(body, members);
+    const char *unknown = members ? http_json_unknown_member(body, members) : NULL;
     if (unknown) {
         refuse(request, "member", unknown, "is not known");
         json_decref(body);

@@ -162,11 +162,10 @@ void control_hub(void *context, struct http_request *request)
 
 void control_change_hub(void *context, struct http_request *request)
 {
-    static const char *const sections[] = {"cloudToDevice", "log", "trace", NULL};
     struct control *control = context;
     const struct control_source *source = &control->options.source;
     char mistake[512];
-    json_t *body = control_read_body(request, sections);
+    json_t *body = control_read_body(request, NULL);
     if (!body) {
         return;
     }

@@ -44,8 +44,8 @@ struct actor control_actor(void);
 
 /* ---- reading (body.c); each refuses the request itself when it returns NULL or false ---- */
 
-/* The body as an object of these members (ends with NULL); an empty body is an empty object.
- * Returns owned. */
+/* The body as an object of these members (ends with NULL; NULL: of any, whoever takes it checks
+ * them); an empty body is an empty object. Returns owned. */
 json_t *control_read_body(struct http_request *request, const char *const *members);
 
 /* Whether the query has only these parameters. */

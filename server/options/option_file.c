@@ -130,7 +130,7 @@ bool option_take_object(struct options *options, const json_t *object, const cha
         bool fits = length < KEY_SIZE;
         const struct option_row *row = fits ? find_key(key) : NULL;
         if (row && origin.source == SOURCE_RUNTIME && !row->can_change) {
-            return option_mistake(mistake, "%s cannot change while the hub runs", key);
+            return option_mistake(mistake, "\"%s\" cannot change while the hub runs", key);
         }
         if (row) {
             if (!take_value(options, row, value, origin, mistake)) {
@@ -142,7 +142,7 @@ bool option_take_object(struct options *options, const json_t *object, const cha
             }
         } else {
             return origin.source == SOURCE_RUNTIME
-                       ? option_mistake(mistake, "%.120s is no setting", key)
+                       ? option_mistake(mistake, "\"%.120s\" is no setting", key)
                        : option_mistake(mistake, "%.120s in %.250s is no setting; see --help", key,
                              origin.file);
         }

@@ -158,7 +158,7 @@ const struct option_row option_rows[] = {
      .type = OPTION_CHOICE, .offset = AT(https_lock_time), .placeholder = "MODE", .initial = "fixed",
      .words = lock_time_words, .help = "Whether a device may ask for another lock time over HTTPS: fixed, or honour"},
     {.flag = "throttle", .key = "throttle", .group = GROUP_BEHAVIOUR, .type = OPTION_CHOICE, .offset = AT(throttle),
-     .placeholder = "PROFILE", .initial = "off", .words = throttle_words,
+     .placeholder = "PROFILE", .initial = "off", .words = throttle_words, .can_change = true,
      .help = "Rate limits of a hub with one unit of that size; beyond them 429001"},
 
     {.flag = "log-level", .key = "log.level", .group = GROUP_LOG, .type = OPTION_CHOICE, .offset = AT(log_level),

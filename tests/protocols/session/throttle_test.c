@@ -119,8 +119,37 @@ START_TEST(test_a_refill_fills_every_bucket)
 }
 END_TEST
 
+START_TEST(test_another_profile_holds_from_then_on_with_full_buckets)
+{
+    begin(THROTTLE_OFF);
+    throttle_set_profile(sessions, THROTTLE_FREE);
+    ck_assert_int_eq(count_takes(THROTTLE_SEND, after(0)), 300);
+    throttle_set_profile(sessions, THROTTLE_S3);
+    ck_assert_int_eq(count_takes(THROTTLE_SEND, after(0)), 15000);
+    throttle_set_profile(sessions, THROTTLE_OFF);
+    for (int i = 0; i < 1000; i++) {
+        ck_assert_int_eq(throttle_take(sessions, THROTTLE_SEND, after(0), NULL), HUB_OK);
+    }
+    throttle_set_profile(sessions, THROTTLE_FREE);
+    ck_assert_int_eq(count_takes(THROTTLE_SEND, after(0)), 300);
+    finish();
+}
+END_TEST
+
+START_TEST(test_the_same_profile_again_fills_nothing)
+{
+    begin(THROTTLE_FREE);
+    count_takes(THROTTLE_SEND, after(0));
+    throttle_set_profile(sessions, THROTTLE_FREE);
+    ck_assert_int_eq(count_takes(THROTTLE_SEND, after(0)), 0);
+    ck_assert_int_eq(count_takes(THROTTLE_SEND, after(60000000)), 100);
+    finish();
+}
+END_TEST
+
 SUITE_MAIN("throttle", test_nothing_is_refused_without_a_profile,
     test_each_profile_has_its_rates_and_a_burst_of_three_minutes,
     test_a_refusal_names_the_operation_and_costs_nothing,
     test_a_bucket_never_holds_more_than_its_burst, test_a_clock_set_back_fills_from_where_it_stands,
-    test_a_refill_fills_every_bucket)
+    test_a_refill_fills_every_bucket, test_another_profile_holds_from_then_on_with_full_buckets,
+    test_the_same_profile_again_fills_nothing)

@@ -48,3 +48,31 @@ test('sends beyond three minutes of their rate are ThrottlingError, until the cl
   await send(0);
   await service.close();
 });
+
+test('rate limits are turned off and on while the hub runs, and a reset brings those of the start back', async () => {
+  const service = await Service.open(hub.serviceConnectionString());
+  const setThrottle = (throttle) => hub.ask('PATCH', '/control/v1/hub', { throttle });
+  const purge = () => Promise.all(DEVICES.map((id) => hub.ask('DELETE', `/control/v1/devices/${id}/messages`)));
+  const send = (i) => service.send(DEVICES[i % DEVICES.length], message('x'));
+  await setThrottle('s1');
+  await purge();
+  assert.equal(await countUntilRefused(send), 300);
+  await purge();
+  await setThrottle('off');
+  for (let i = 0; i < 301; i += 1) {
+    await send(i);
+  }
+  await setThrottle('free');
+  await purge();
+  assert.equal(await countUntilRefused(send), 300);
+  await assert.rejects(setThrottle('s4'), /throttle/);
+  await assert.rejects(send(0), (error) => error.name === 'ThrottlingError');
+  await setThrottle('off');
+  await purge();
+  await send(0);
+  await service.close();
+  await hub.ask('POST', '/control/v1/reset');
+  const { settings } = await hub.ask('GET', '/control/v1/hub');
+  assert.deepEqual(settings.find(({ name }) => name === 'throttle'),
+    { name: 'throttle', value: 'free', source: 'commandLine' });
+});

@@ -1,5 +1,7 @@
 #include "tests/server/control/control_fixture.h"
 
+#include "protocols/session/throttle.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,13 +47,19 @@ static bool tell_setting(void *context, size_t index, struct control_setting *se
     return true;
 }
 
+static void apply_settings(void)
+{
+    *hub_settings(small.hub) = options.hub;
+    throttle_set_profile(sessions, (enum throttle_profile)options.throttle);
+}
+
 static bool change_settings(void *context, const struct json_t *object, char mistake[static 512])
 {
     (void)context;
     if (!options_change(&options, object, mistake)) {
         return false;
     }
-    *hub_settings(small.hub) = options.hub;
+    apply_settings();
     return true;
 }
 
@@ -59,7 +67,7 @@ static void undo_settings(void *context)
 {
     (void)context;
     options_undo_changes(&options);
-    *hub_settings(small.hub) = options.hub;
+    apply_settings();
 }
 
 static bool seed(void *context)

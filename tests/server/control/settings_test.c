@@ -1,5 +1,7 @@
 #include "tests/server/control/control_fixture.h"
 
+#include "protocols/session/throttle.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +78,11 @@ START_TEST(test_a_change_out_of_range_changes_nothing)
         {"{\"cloudToDevice\":{\"queueDepth\":2},\"trace\":[1]}", "trace"},
         {"{\"cloudToDevice\":{\"queueDepth\":2},\"hostname\":\"x.y\"}", "\"hostname\""},
         {"{\"cloudToDevice\":{\"queueDepth\":2},\"unsafeRanges\":true}", "\"unsafeRanges\""},
+        {"{\"cloudToDevice\":{\"queueDepth\":2},\"throttle\":\"s4\"}", "throttle \"s4\""},
+        {"{\"cloudToDevice\":{\"queueDepth\":2},\"throttle\":\"s4\"}", "off, free, s1, s2 or s3"},
+        {"{\"cloudToDevice\":{\"queueDepth\":2},\"throttle\":1}", "throttle 1"},
+        {"{\"cloudToDevice\":{\"queueDepth\":2},\"mqtt\":{\"inflight\":1}}", "\"mqtt.inflight\""},
+        {"{\"cloudToDevice\":{\"queueDepth\":2},\"nonsense\":1}", "\"nonsense\""},
         {"{\"cloudToDevice\":3}", "cloudToDevice"}, {"[]", "object"}, {"{", "JSON"}};
     begin();
     const struct hub_settings before = *hub_settings(small.hub);
@@ -100,6 +107,42 @@ START_TEST(test_a_changed_limit_holds_from_then_on)
     json_decref(message);
     act(204, "POST", target, NULL);
     ck_assert_uint_eq(count_entries("deliveryCountExceeded"), 1);
+    finish();
+}
+END_TEST
+
+/* How many sends pass before one is refused; at most what the largest bucket of these tests holds.
+ */
+static int count_sends(void)
+{
+    int count = 0;
+    while (count < 301 &&
+           throttle_take(sessions, THROTTLE_SEND, clock_now(small.clock), NULL) == HUB_OK) {
+        count++;
+    }
+    return count;
+}
+
+START_TEST(test_rate_limits_change_while_the_hub_runs)
+{
+    begin();
+    ck_assert_int_eq(count_sends(), 301);
+    act(200, "PATCH", HUB, "{\"throttle\":\"free\"}");
+    ck_assert_str_eq(setting("throttle", "runtime"), "free");
+    ck_assert_int_eq(count_sends(), 300);
+    check_refused(400, "PATCH", HUB, "{\"throttle\":\"s4\"}", "throttle");
+    act(200, "PATCH", HUB, "{\"throttle\":\"free\",\"cloudToDevice\":{\"queueDepth\":2}}");
+    ck_assert_int_eq(count_sends(), 0);
+    act(200, "PATCH", HUB, "{\"throttle\":\"off\"}");
+    ck_assert_int_eq(count_sends(), 301);
+    act(200, "PATCH", HUB, "{\"throttle\":\"s1\"}");
+    ck_assert_int_eq(count_sends(), 300);
+    act(204, "POST", V1 "/reset", "{\"keep\":[\"settings\"]}");
+    ck_assert_str_eq(setting("throttle", "runtime"), "s1");
+    ck_assert_int_eq(count_sends(), 300);
+    act(204, "POST", V1 "/reset", NULL);
+    ck_assert_str_eq(setting("throttle", "default"), "off");
+    ck_assert_int_eq(count_sends(), 301);
     finish();
 }
 END_TEST
@@ -158,4 +201,5 @@ END_TEST
 
 SUITE_MAIN("settings", test_settings_change_while_the_hub_runs,
     test_a_change_out_of_range_changes_nothing, test_a_changed_limit_holds_from_then_on,
-    test_tokens_follow_the_clock_when_told, test_what_the_clock_does_not_have_is_refused)
+    test_rate_limits_change_while_the_hub_runs, test_tokens_follow_the_clock_when_told,
+    test_what_the_clock_does_not_have_is_refused)
