@@ -1,11 +1,8 @@
 #include "protocols/amqp/refusal.h"
 
-#include "store/iso8601.h"
-#include "store/random.h"
+#include "protocols/session/description.h"
 
 #include <proton/codec.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #define VENDOR "com.microsoft:"
@@ -59,47 +56,6 @@ const char *refusal_condition(enum hub_code code)
     return "amqp:internal-error";
 }
 
-#define TRACKING_ID_SIZE 80
-
-/* The service's own form: 32 hex digits, a gateway number, the time to the second. */
-static void make_tracking_id(struct instant now, char out[TRACKING_ID_SIZE])
-{
-    uint8_t random[16];
-    char at[ISO8601_SIZE];
-    int length = 0;
-    random_fill(random, sizeof(random));
-    for (size_t i = 0; i < sizeof(random); i++) {
-        length += snprintf(out + length, TRACKING_ID_SIZE - (size_t)length, "%02x", random[i]);
-    }
-    iso8601_format_instant(now, 0, at);
-    snprintf(out + length, TRACKING_ID_SIZE - (size_t)length, "-G:0-TimeStamp:%.2s/%.2s/%.4s %.8s",
-        at + 5, at + 8, at, at + 11);
-}
-
-/* A sentence may quote a peer: what is not printable ASCII becomes a question mark. */
-static void escape(const char *text, char *out, size_t size)
-{
-    size_t length = 0;
-    for (; *text && length + 2 < size; text++) {
-        if (*text == '"' || *text == '\\') {
-            out[length++] = '\\';
-        }
-        bool is_plain = *text >= ' ' && *text <= '~';
-        out[length++] = (char)(is_plain ? *text : '?');
-    }
-    out[length] = '\0';
-}
-
-void refusal_describe(const struct hub_error *error, const char *tracking_id, const char *timestamp,
-    char out[REFUSAL_DESCRIPTION_SIZE])
-{
-    char sentence[2 * sizeof(error->sentence)];
-    escape(error->sentence, sentence, sizeof(sentence));
-    snprintf(out, REFUSAL_DESCRIPTION_SIZE,
-        "{\"errorCode\":%d,\"trackingId\":\"%s\",\"message\":\"%s\",\"timestampUtc\":\"%s\"}",
-        (int)error->code, tracking_id, sentence, timestamp);
-}
-
 static void put_symbol(pn_data_t *data, const char *symbol)
 {
     pn_data_put_symbol(data, pn_bytes(strlen(symbol), symbol));
@@ -107,22 +63,18 @@ static void put_symbol(pn_data_t *data, const char *symbol)
 
 void refusal_write(pn_condition_t *condition, const struct hub_error *error, const char *name)
 {
-    struct instant now = clock_machine_now();
-    char tracking_id[TRACKING_ID_SIZE], timestamp[ISO8601_SIZE];
-    char description[REFUSAL_DESCRIPTION_SIZE];
-    make_tracking_id(now, tracking_id);
-    iso8601_format_instant(now, 7, timestamp);
-    refusal_describe(error, tracking_id, timestamp, description);
+    struct description description;
+    description_write(error, clock_machine_now(), &description);
 
     hub_count_refusal(error->code);
     pn_condition_clear(condition);
     pn_condition_set_name(condition, name ? name : refusal_condition(error->code));
-    pn_condition_set_description(condition, description);
+    pn_condition_set_description(condition, description.text);
     pn_data_t *info = pn_condition_info(condition);
     pn_data_put_map(info);
     pn_data_enter(info);
     put_symbol(info, VENDOR "tracking-id");
-    pn_data_put_string(info, pn_bytes(strlen(tracking_id), tracking_id));
+    pn_data_put_string(info, pn_bytes(strlen(description.tracking_id), description.tracking_id));
     put_symbol(info, VENDOR "is-filtered");
     pn_data_put_bool(info, true);
     pn_data_exit(info);

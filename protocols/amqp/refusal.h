@@ -16,13 +16,8 @@
 /* The condition of that code, such as "amqp:not-found". Static. */
 const char *refusal_condition(enum hub_code code);
 
-/* Fills a condition: the name, one line of JSON (errorCode, trackingId, message, timestampUtc) as
- * description, and the tracking id in the info map. `name` NULL: that of the code. */
+/* Fills a condition: the name, the line of session/description.h as description, and the tracking
+ * id in the info map. `name` NULL: that of the code. */
 void refusal_write(pn_condition_t *condition, const struct hub_error *error, const char *name);
-
-/* Which JSON a sentence becomes; for tests and for the description above. */
-#define REFUSAL_DESCRIPTION_SIZE 1024
-void refusal_describe(const struct hub_error *error, const char *tracking_id, const char *timestamp,
-    char out[REFUSAL_DESCRIPTION_SIZE]);
 
 #endif

@@ -8,6 +8,7 @@
 #include "protocols/amqp/link.h"
 #include "protocols/amqp/message_codec.h"
 #include "protocols/amqp/reply.h"
+#include "protocols/session/description.h"
 #include "store/log.h"
 #include "store/memory.h"
 
@@ -59,18 +60,27 @@ static void write_reply(
     write_binary(writer, answer->body ? text_of(answer->body) : TEXT(""));
 }
 
+static struct answer refuse(const struct amqp_link *link, const struct hub_error *error)
+{
+    struct description description;
+    LOG(LOG_DEBUG, "AMQP-TWIN-REFUSED", error->sentence, {"device", link->device_id});
+    hub_count_refusal(error->code);
+    description_write(error, clock_machine_now(), &description);
+    return (struct answer){.status = hub_code_http_status(error->code),
+        .version = 1,
+        .body = memory_copy_string(description.text)};
+}
+
 static struct answer report(
     const struct amqp_link *link, const struct identity *identity, struct text patch)
 {
     struct hub *hub = link->connection->server->context.hub;
-    struct answer answer = {.status = 200, .version = 1};
+    struct answer answer = {.status = 200};
     struct hub_error error;
-    if (amqp_link_take(link, THROTTLE_TWIN_UPDATE, &error) != HUB_OK) {
-        answer.status = 429;
-    } else if (twins_report(hub_twins(hub), identity->row, patch, hub_now(hub), &answer.version,
-                   &error) != HUB_OK) {
-        LOG(LOG_DEBUG, "AMQP-TWIN-REFUSED", error.sentence, {"device", link->device_id});
-        answer.status = error.code == HUB_MESSAGE_TOO_LARGE ? 413 : 400;
+    if (amqp_link_take(link, THROTTLE_TWIN_UPDATE, &error) != HUB_OK ||
+        twins_report(hub_twins(hub), identity->row, patch, hub_now(hub), &answer.version, &error) !=
+            HUB_OK) {
+        return refuse(link, &error);
     }
     return answer;
 }
@@ -97,12 +107,14 @@ static struct answer perform(const struct amqp_link *link, const struct sections
     struct text operation = annotation(sections, "operation");
     struct text resource = annotation(sections, "resource");
     bool is_desired = text_equal_nocase(resource, TEXT("/notifications/twin/properties/desired"));
+    struct hub_error error;
     if (!identity) {
-        return (struct answer){.status = 404, .version = 1};
+        hub_refuse(&error, HUB_DEVICE_NOT_FOUND, NULL);
+        return refuse(link, &error);
     }
     if (text_equal_nocase(operation, TEXT("GET"))) {
-        if (amqp_link_take(link, THROTTLE_TWIN_READ, NULL) != HUB_OK) {
-            return (struct answer){.status = 429, .version = 1};
+        if (amqp_link_take(link, THROTTLE_TWIN_READ, &error) != HUB_OK) {
+            return refuse(link, &error);
         }
         return (struct answer){
             .status = 200, .version = 1, .body = twins_read(hub_twins(hub), identity->row)};
@@ -113,7 +125,11 @@ static struct answer perform(const struct amqp_link *link, const struct sections
     }
     bool subscribes = is_desired && (text_equal_nocase(operation, TEXT("PUT")) ||
                                         text_equal_nocase(operation, TEXT("DELETE")));
-    return (struct answer){.status = subscribes ? 200 : 400, .version = 1};
+    if (!subscribes) {
+        hub_refuse(&error, HUB_INVALID_OPERATION, "A twin has no such operation.");
+        return refuse(link, &error);
+    }
+    return (struct answer){.status = 200, .version = 1};
 }
 
 static void committed(void *owner, void *item, const struct hub_error *failure)

@@ -4,6 +4,7 @@
  */
 #include "protocols/mqtt/connection.h"
 
+#include "protocols/session/description.h"
 #include "store/log.h"
 #include "store/memory.h"
 
@@ -73,10 +74,22 @@ static bool answer_twin(struct mqtt_connection *connection, const struct topic *
     return true;
 }
 
+/* The Node.js SDK takes an answer without a body for a success, whatever its status. */
+static bool refuse_twin(struct mqtt_connection *connection, const struct topic *topic,
+    const char *status, const struct hub_error *error)
+{
+    struct description description;
+    LOG(LOG_DEBUG, "MQTT-TWIN-REFUSED", error->sentence, {"device", connection->device_id});
+    hub_count_refusal(error->code);
+    description_write(error, clock_machine_now(), &description);
+    return answer_twin(connection, topic, status, TEXT(""), text_of(description.text));
+}
+
 static bool get_twin(struct mqtt_connection *connection, const struct topic *topic)
 {
-    if (mqtt_connection_take(connection, THROTTLE_TWIN_READ, NULL) != HUB_OK) {
-        return answer_twin(connection, topic, "429", TEXT(""), TEXT(""));
+    struct hub_error error;
+    if (mqtt_connection_take(connection, THROTTLE_TWIN_READ, &error) != HUB_OK) {
+        return refuse_twin(connection, topic, "429", &error);
     }
     char *twin = twins_read(hub_twins(mqtt_connection_hub(connection)), connection->device);
     bool answered = answer_twin(connection, topic, "200", TEXT(""), text_of(twin));
@@ -90,14 +103,12 @@ static bool report_twin(
     struct hub_error error;
     uint64_t version;
     struct hub *hub = mqtt_connection_hub(connection);
-    if (mqtt_connection_take(connection, THROTTLE_TWIN_UPDATE, NULL) != HUB_OK) {
-        return answer_twin(connection, topic, "429", TEXT(""), TEXT(""));
+    if (mqtt_connection_take(connection, THROTTLE_TWIN_UPDATE, &error) != HUB_OK) {
+        return refuse_twin(connection, topic, "429", &error);
     }
-    enum hub_code code =
-        twins_report(hub_twins(hub), connection->device, patch, hub_now(hub), &version, &error);
-    if (code != HUB_OK) {
-        LOG(LOG_DEBUG, "MQTT-TWIN-REFUSED", error.sentence, {"device", connection->device_id});
-        return answer_twin(connection, topic, "400", TEXT(""), TEXT(""));
+    if (twins_report(hub_twins(hub), connection->device, patch, hub_now(hub), &version, &error) !=
+        HUB_OK) {
+        return refuse_twin(connection, topic, "400", &error);
     }
     char more[40];
     snprintf(more, sizeof more, "&$version=%" PRIu64, version);

@@ -88,19 +88,5 @@ START_TEST(test_a_description_is_one_line_of_json)
 }
 END_TEST
 
-START_TEST(test_the_longest_refusal_stays_below_the_smallest_frame)
-{
-    struct hub_error error;
-    char sentence[sizeof(error.sentence)], description[REFUSAL_DESCRIPTION_SIZE];
-    memset(sentence, '"', sizeof(sentence) - 1);
-    sentence[sizeof(sentence) - 1] = '\0';
-    hub_refuse(&error, HUB_ARGUMENT_INVALID, "%s", sentence);
-    refusal_describe(&error, "0123456789abcdef0123456789abcdef-G:0-TimeStamp:01/01/2026 00:00:00",
-        "2026-01-01T00:00:00.0000000Z", description);
-    ck_assert_uint_lt(strlen(description), 1000);
-    ck_assert_int_eq(description[strlen(description) - 1], '}');
-}
-END_TEST
-
 SUITE_MAIN("amqp refusal", test_each_code_has_the_condition_its_clients_know,
-    test_a_description_is_one_line_of_json, test_the_longest_refusal_stays_below_the_smallest_frame)
+    test_a_description_is_one_line_of_json)

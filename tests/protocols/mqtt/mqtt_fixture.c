@@ -343,6 +343,17 @@ const char *client_hear_short(struct mqtt_fixture *f, struct fake_stream *client
     return hear(f, client, false);
 }
 
+void client_hears_refusal(
+    struct mqtt_fixture *f, struct fake_stream *client, const char *head, enum hub_code code)
+{
+    const char *heard = client_hear(f, client);
+    ck_assert_msg(strncmp(heard, head, strlen(head)) == 0, "%s", heard);
+    json_t *told = json_loads(heard + strlen(head), 0, NULL);
+    ck_assert_int_eq(json_integer_value(json_object_get(told, "errorCode")), code);
+    ck_assert_uint_gt(json_string_length(json_object_get(told, "message")), 0);
+    json_decref(told);
+}
+
 /* ---- the hub ---- */
 
 void send_body(struct mqtt_fixture *f, const char *device, const char *body)

@@ -93,6 +93,10 @@ const char *client_hear_short(struct mqtt_fixture *f, struct fake_stream *client
 #define HEARS(f, client, expected) ck_assert_str_eq(client_hear(f, client), expected)
 #define HEARS_SHORT(f, client, expected) ck_assert_str_eq(client_hear_short(f, client), expected)
 
+/* The next is a PUBLISH that begins so, and its body the description of that refusal. */
+void client_hears_refusal(
+    struct mqtt_fixture *f, struct fake_stream *client, const char *head, enum hub_code code);
+
 /* Sends to d1, or another. */
 void send_body(struct mqtt_fixture *f, const char *device, const char *body);
 

@@ -139,7 +139,8 @@ START_TEST(test_reported_properties_are_merged_versioned_and_kept)
     client_publish(&f, client, REPORT "2", 0, 0, "{\"a\":null}");
     HEARS(&f, client, "PUBLISH d0 q0 i0 $iothub/twin/res/204/?$rid=2&$version=3: ");
     client_publish(&f, client, REPORT "3", 0, 0, "nonsense");
-    HEARS(&f, client, "PUBLISH d0 q0 i0 $iothub/twin/res/400/?$rid=3: ");
+    client_hears_refusal(
+        &f, client, "PUBLISH d0 q0 i0 $iothub/twin/res/400/?$rid=3: ", HUB_DESERIALIZATION_ERROR);
     client_publish(&f, client, "$iothub/twin/PATCH/properties/reported/", 0, 0, "{\"c\":3}");
     HEARS(&f, client, "");
     mqtt_fixture_restart(&f, DURATION_MINUTES(1));

@@ -83,7 +83,7 @@ START_TEST(test_twin_operations_beyond_their_rate_are_429)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         exhaust(cases[i].operation);
         client_publish(&f, client, cases[i].topic, 0, 0, "{}");
-        HEARS(&f, client, cases[i].refused);
+        client_hears_refusal(&f, client, cases[i].refused, HUB_THROTTLING_EXCEPTION);
         advance_hub(&f, DURATION_SECONDS(1));
         client_publish(&f, client, cases[i].topic, 0, 0, "{}");
         HEARS(&f, client, cases[i].done);
