@@ -104,10 +104,10 @@ static void bind_properties(
 static enum hub_code check_size(
     const json_t *json, size_t limit, const char *what, struct hub_error *error)
 {
-    size_t length = json_dumpb(json, NULL, 0, JSON_COMPACT);
-    if (length > limit) {
+    size_t size = document_size(json);
+    if (size > limit) {
         return hub_refuse(error, HUB_MESSAGE_TOO_LARGE,
-            "The %s would take %zu bytes; %zu is the limit.", what, length, limit);
+            "The %s would take %zu bytes; %zu is the limit.", what, size, limit);
     }
     return HUB_OK;
 }

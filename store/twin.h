@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TWIN_SIZE_MAX 32768 /* bytes of the desired or reported properties, as compact JSON */
+#define TWIN_SIZE_MAX 32768 /* bytes of the desired or reported properties (document_size) */
 #define TWIN_TAGS_SIZE_MAX 8192
 
 struct twins;
@@ -52,8 +52,8 @@ void twin_release(struct twin *twin);
 char *twins_read(struct twins *twins, int64_t row);
 
 /* A device merges the patch into its reported properties: null deletes. `*version` is the new one.
- * Errors: DESERIALIZATION_ERROR (no JSON object), ARGUMENT_INVALID (a name with `.`, `$`, a space
- * or a control character; too deep), MESSAGE_TOO_LARGE. */
+ * Errors: DESERIALIZATION_ERROR (no JSON object), ARGUMENT_INVALID (document_check),
+ * MESSAGE_TOO_LARGE. */
 enum hub_code twins_report(struct twins *twins, int64_t row, struct text patch, struct instant now,
     uint64_t *version, struct hub_error *error);
 

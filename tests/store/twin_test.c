@@ -1,5 +1,6 @@
 /* Reported properties: merged, versioned, bounded, kept. */
 #include "fixture.h"
+#include "twin_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,9 +63,6 @@ static const struct {
     {"{\"a.b\":1}", HUB_ARGUMENT_INVALID},
     {"{\"$version\":1}", HUB_ARGUMENT_INVALID},
     {"{\"a\":[{\"b c\":1}]}", HUB_ARGUMENT_INVALID},
-    {"{\"1\":{\"2\":{\"3\":{\"4\":{\"5\":{\"6\":{\"7\":{\"8\":{\"9\":{\"10\":1}}}}}}}}}}", HUB_OK},
-    {"{\"1\":{\"2\":{\"3\":{\"4\":{\"5\":{\"6\":{\"7\":{\"8\":{\"9\":{\"10\":{}}}}}}}}}}}",
-        HUB_ARGUMENT_INVALID},
 };
 
 START_TEST(test_patch_is_taken_or_refused)
@@ -79,18 +77,44 @@ START_TEST(test_patch_is_taken_or_refused)
 }
 END_TEST
 
-START_TEST(test_reported_properties_end_at_32_kb)
+/* {"aa":…,"ab":…,…}, with `count` members of 4 KB, two bytes less each for the name, but `less` in
+ * the last. */
+static char *fill(size_t count, size_t less)
 {
+    json_t *object = json_object();
+    char value[4095], name[3] = "aa";
+    memset(value, 'x', sizeof value);
+    for (size_t i = 0; i < count; i++) {
+        name[1] = (char)('a' + i);
+        json_object_set_new(
+            object, name, json_stringn(value, sizeof value - 1 - (i == count - 1 ? less : 0)));
+    }
+    char *text = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    return text;
+}
+
+START_TEST(test_size_counts_names_and_values_and_ends_at_32_kb)
+{
+    static const struct {
+        const char *member;
+        size_t size;
+    } members[] = {{"{\"b\":1}", 9}, {"{\"b\":-0.5}", 9}, {"{\"b\":true}", 5}, {"{\"b\":false}", 5},
+        {"{\"b\":\"\"}", 1}, {"{\"b\":\"xyz\"}", 4}, {"{\"\xc3\xa9\":\"\xc3\xa9\"}", 4},
+        {"{\"b\":{\"cd\":{\"e\":1}}}", 12}, {"{\"b\":[1,\"x\",[true]]}", 15}};
     struct fixture f;
     fixture_open(&f, false);
-    char *patch = calloc(1, TWIN_SIZE_MAX + 2);
-    memset(patch, 'x', TWIN_SIZE_MAX + 1);
-    memcpy(patch, "{\"a\":\"", 6);
-    memcpy(patch + TWIN_SIZE_MAX - 2, "\"}", 3);
-    ck_assert_int_eq(report(&f, patch), HUB_OK);
-    ck_assert_int_eq(report(&f, "{\"b\":1}"), HUB_MESSAGE_TOO_LARGE);
-    ck_assert_int_eq(report(&f, "{\"a\":null,\"b\":1}"), HUB_OK);
-    free(patch);
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        char *full = fill(8, members[i].size - 1), *fitting = fill(8, members[i].size);
+        ck_assert_int_eq(report(&f, full), HUB_OK);
+        ck_assert_msg(
+            report(&f, members[i].member) == HUB_MESSAGE_TOO_LARGE, "%s", members[i].member);
+        ck_assert_int_eq(report(&f, fitting), HUB_OK);
+        ck_assert_msg(report(&f, members[i].member) == HUB_OK, "%s", members[i].member);
+        ck_assert_int_eq(report(&f, "{\"b\":null,\"\xc3\xa9\":null}"), HUB_OK);
+        free(full);
+        free(fitting);
+    }
     fixture_close(&f);
 }
 END_TEST
@@ -184,6 +208,34 @@ START_TEST(test_metadata_says_when_each_value_was_written)
 }
 END_TEST
 
+static void change_both_ways(
+    struct fixture *f, const char *before, const struct twin_limit *limit, const char *after)
+{
+    char patch[8192];
+    snprintf(patch, sizeof patch, "%s%s%s", before, limit->exceeds, after);
+    ck_assert_int_eq(change(f, patch, TWIN_MERGE), HUB_ARGUMENT_INVALID);
+    ck_assert_int_eq(change(f, patch, TWIN_REPLACE), HUB_ARGUMENT_INVALID);
+    snprintf(patch, sizeof patch, "%s%s%s", before, limit->fits, after);
+    ck_assert_int_eq(change(f, patch, TWIN_MERGE), HUB_OK);
+    ck_assert_int_eq(change(f, patch, TWIN_REPLACE), HUB_OK);
+}
+
+START_TEST(test_names_and_values_end_at_their_limits)
+{
+    const struct twin_limit *limit = &twin_limits[_i];
+    struct fixture f;
+    fixture_open(&f, false);
+    ck_assert_int_eq(report(&f, limit->exceeds), HUB_ARGUMENT_INVALID);
+    ck_assert_int_eq(report(&f, limit->fits), HUB_OK);
+    change_both_ways(&f, "{\"tags\":", limit, "}");
+    change_both_ways(&f, "{\"properties\":{\"desired\":", limit, "}}");
+    struct twin twin = twins_load(hub_twins(f.hub), row_of(&f));
+    ck_assert_uint_eq(twin.version, 2 + 5);
+    twin_release(&twin);
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(test_a_service_is_refused_what_no_twin_can_hold)
 {
     static const struct {
@@ -200,12 +252,10 @@ START_TEST(test_a_service_is_refused_what_no_twin_can_hold)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         ck_assert_msg(change(&f, rows[i].patch, TWIN_MERGE) == rows[i].code, "%s", rows[i].patch);
     }
-    char *patch = calloc(1, TWIN_TAGS_SIZE_MAX + 32);
-    memset(patch, 'x', TWIN_TAGS_SIZE_MAX + 20);
-    memcpy(patch, "{\"tags\":{\"a\":\"", 14);
-    strcpy(patch + TWIN_TAGS_SIZE_MAX + 20, "\"}}");
+    char *most = fill(2, 0), patch[TWIN_TAGS_SIZE_MAX + 64];
+    snprintf(patch, sizeof patch, "{\"tags\":%.*s,\"b\":\"\"}}", (int)strlen(most) - 1, most);
     ck_assert_int_eq(change(&f, patch, TWIN_MERGE), HUB_MESSAGE_TOO_LARGE);
-    free(patch);
+    free(most);
     struct twin twin = twins_load(hub_twins(f.hub), row_of(&f));
     ck_assert_uint_eq(twin.version, 2);
     twin_release(&twin);
@@ -232,7 +282,8 @@ int main(void)
     tcase_add_test(tests, test_twin_without_reports_is_empty_at_version_1);
     tcase_add_test(tests, test_reports_are_merged_and_null_deletes);
     tcase_add_loop_test(tests, test_patch_is_taken_or_refused, 0, sizeof patches / sizeof *patches);
-    tcase_add_test(tests, test_reported_properties_end_at_32_kb);
+    tcase_add_test(tests, test_size_counts_names_and_values_and_ends_at_32_kb);
+    tcase_add_loop_test(tests, test_names_and_values_end_at_their_limits, 0, TWIN_LIMIT_COUNT);
     tcase_add_test(tests, test_a_service_merges_tags_and_desired_properties);
     tcase_add_test(tests, test_a_service_replaces_what_it_may_write_and_leaves_the_reports);
     tcase_add_test(tests, test_metadata_says_when_each_value_was_written);

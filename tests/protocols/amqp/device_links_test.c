@@ -3,6 +3,7 @@
  */
 #include "protocols/session/throttle.h"
 #include "tests/protocols/amqp/peer.h"
+#include "tests/store/twin_limits.h"
 #include "tests/suite.h"
 
 #include <jansson.h>
@@ -164,6 +165,29 @@ START_TEST(test_every_twin_operation_of_the_sdks_is_answered)
         ck_assert(frame->fields[4].is.boolean);
         assert_reply(frame, &id, rows[i].status, "");
         peer_expect_silence(&peer);
+    }
+    writer_free(&id);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_reports_beyond_the_limits_of_names_and_values_are_400)
+{
+    struct bench bench;
+    struct peer peer;
+    struct writer id = {0};
+    const struct transfer transfer = {.handle = 2, .settled = true};
+    bench_open(&bench);
+    peer_open_device(&peer, &bench, "d1");
+    attach_twin(&peer, 2, 1, "twin:1");
+    write_string(&id, TEXT("c"));
+    peer_flow(&peer, 0, 3, 0, 2 * TWIN_LIMIT_COUNT);
+    for (size_t i = 0; i < TWIN_LIMIT_COUNT; i++) {
+        request_of(&peer, transfer, "PATCH", REPORTED, &id, twin_limits[i].exceeds);
+        assert_reply(peer_expect(&peer, FRAME_TRANSFER), &id, 400, "");
+        request_of(&peer, transfer, "PATCH", REPORTED, &id, twin_limits[i].fits);
+        int64_t version = assert_reply(peer_expect(&peer, FRAME_TRANSFER), &id, 200, "");
+        ck_assert_int_eq(version, (int64_t)i + 2);
     }
     writer_free(&id);
     bench_close(&bench);
@@ -452,6 +476,7 @@ END_TEST
 SUITE_MAIN("amqp device links", test_pitfall_05_a_twin_reply_follows_the_disposition_of_its_request,
     test_every_twin_operation_of_the_sdks_is_answered,
     test_twin_operations_beyond_their_rate_are_429,
+    test_reports_beyond_the_limits_of_names_and_values_are_400,
     test_reported_properties_are_merged_versioned_and_read_back,
     test_a_device_reads_what_a_service_desires,
     test_a_report_whose_commit_fails_is_not_answered_as_done,

@@ -1,6 +1,7 @@
 /* Twins of devices and modules as a service reads and changes them. */
 #include "protocols/https/etag.h"
 #include "tests/protocols/https/rest.h"
+#include "tests/store/twin_limits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,6 +163,23 @@ START_TEST(test_bodies_that_change_no_twin_are_refused)
 }
 END_TEST
 
+START_TEST(test_names_and_values_beyond_their_limits_are_argument_invalid)
+{
+    char body[8192];
+    rest_open(&rest);
+    for (size_t i = 0; i < TWIN_LIMIT_COUNT; i++) {
+        snprintf(body, sizeof body, "{\"properties\":{\"desired\":%s}}", twin_limits[i].exceeds);
+        answer_check_flat(ask("PATCH", TWIN("d1"), NULL, body), HUB_ARGUMENT_INVALID);
+        snprintf(body, sizeof body, "{\"tags\":%s}", twin_limits[i].exceeds);
+        answer_check_flat(ask("PUT", TWIN("d1"), NULL, body), HUB_ARGUMENT_INVALID);
+        assert_twin(TWIN("d1"), "version", "2");
+        snprintf(body, sizeof body, "{\"tags\":%s}", twin_limits[i].fits);
+        answer_check_status(ask("PUT", TWIN("d2"), NULL, body), 200);
+    }
+    rest_close(&rest);
+}
+END_TEST
+
 START_TEST(test_what_a_device_reports_is_in_the_twin)
 {
     uint64_t version;
@@ -229,4 +247,6 @@ SUITE_MAIN("twins", test_bulk_items_bring_and_change_twins,
     test_a_patch_merges_and_answers_the_whole_twin, test_a_put_replaces,
     test_a_stale_etag_changes_nothing, test_java_patches_by_post,
     test_a_module_has_a_twin_of_its_own, test_unknown_devices_and_modules_are_device_not_found,
-    test_bodies_that_change_no_twin_are_refused, test_what_a_device_reports_is_in_the_twin)
+    test_bodies_that_change_no_twin_are_refused,
+    test_names_and_values_beyond_their_limits_are_argument_invalid,
+    test_what_a_device_reports_is_in_the_twin)

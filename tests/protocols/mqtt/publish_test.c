@@ -1,5 +1,6 @@
 /* What devices publish: telemetry, twin, methods; and what ends the connection. */
 #include "tests/protocols/mqtt/mqtt_fixture.h"
+#include "tests/store/twin_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,25 @@ START_TEST(test_reported_properties_are_merged_versioned_and_kept)
 }
 END_TEST
 
+START_TEST(test_reports_beyond_the_limits_of_names_and_values_are_400)
+{
+    char heard[96];
+    struct mqtt_fixture f;
+    mqtt_fixture_open(&f, false);
+    struct fake_stream *client = open_twin(&f);
+    for (size_t i = 0; i < TWIN_LIMIT_COUNT; i++) {
+        client_publish(&f, client, REPORT "1", 0, 0, twin_limits[i].exceeds);
+        client_hears_refusal(
+            &f, client, "PUBLISH d0 q0 i0 $iothub/twin/res/400/?$rid=1: ", HUB_ARGUMENT_INVALID);
+        client_publish(&f, client, REPORT "2", 0, 0, twin_limits[i].fits);
+        snprintf(heard, sizeof heard,
+            "PUBLISH d0 q0 i0 $iothub/twin/res/204/?$rid=2&$version=%zu: ", i + 2);
+        HEARS(&f, client, heard);
+    }
+    mqtt_fixture_close(&f);
+}
+END_TEST
+
 START_TEST(test_device_reads_what_a_service_desires)
 {
     struct mqtt_fixture f;
@@ -188,6 +208,7 @@ int main(void)
     tcase_add_test(tests, test_telemetry_is_kept_as_it_came);
     tcase_add_test(tests, test_puback_waits_for_the_commit);
     tcase_add_test(tests, test_twin_is_read_with_the_request_id_as_it_came);
+    tcase_add_test(tests, test_reports_beyond_the_limits_of_names_and_values_are_400);
     tcase_add_test(tests, test_device_reads_what_a_service_desires);
     tcase_add_test(tests, test_reported_properties_are_merged_versioned_and_kept);
     suite_add_tcase(suite, tests);

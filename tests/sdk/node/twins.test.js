@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const test = require('node:test');
 
 const { Hub, deadline } = require('./harness');
-const { Amqp, DeviceClient, NoRetry, Registry } = require('./clients');
+const { Amqp, DeviceClient, MqttWs, NoRetry, Registry } = require('./clients');
 
 let hub;
 let registry;
@@ -20,8 +20,8 @@ test.after(() => hub.stop());
 
 const getTwin = async (deviceId) => (await registry.getTwin(deviceId)).responseBody;
 
-async function openDevice(deviceId) {
-  const client = DeviceClient.fromConnectionString(hub.deviceConnectionString(deviceId), Amqp);
+async function openDevice(deviceId, transport = Amqp) {
+  const client = DeviceClient.fromConnectionString(hub.deviceConnectionString(deviceId), transport);
   client.setRetryPolicy(new NoRetry());
   client.on('error', () => {});
   await deadline(client.open(), 'the device client to open');
@@ -53,6 +53,24 @@ test('an update of a twin that has changed is InvalidEtagError', async () => {
   assert.equal((await getTwin('d2')).tags.a, 1);
   await registry.updateTwin('d2', { tags: { a: 3 } }, '*');
   assert.equal((await getTwin('d2')).tags.a, 3);
+});
+
+test('what a twin cannot hold is refused to services and devices, and changes nothing', async () => {
+  const [amqp, mqtt] = [await openDevice('d1'), await openDevice('d2', MqttWs)];
+  const twins = [await deadline(amqp.getTwin(), 'the twin'), await deadline(mqtt.getTwin(), 'the twin')];
+  for (const patch of [{ ['n'.repeat(1025)]: 1 }, { a: 's'.repeat(4097) }, { a: 2 ** 52 }, { a: [null] }]) {
+    await assert.rejects(registry.updateTwin('d2', { properties: { desired: patch } }, '*'), { name: 'ArgumentError' });
+    for (const twin of twins) {
+      await assert.rejects(report(twin, patch), /property name|string value|integer|array/i);
+    }
+  }
+  assert.equal((await getTwin('d2')).properties.desired.$version, 1);
+  for (const [i, id] of ['d1', 'd2'].entries()) {
+    assert.equal((await getTwin(id)).properties.reported.$version, 1);
+    await report(twins[i], { ['n'.repeat(1024)]: 's'.repeat(4096), a: [2 ** 52 - 1, { b: -(2 ** 52) }] });
+    assert.equal((await getTwin(id)).properties.reported.$version, 2);
+  }
+  await Promise.all([amqp.close(), mqtt.close()]);
 });
 
 test('a twin of an unknown device is DeviceNotFoundError', async () => {
