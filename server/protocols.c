@@ -107,6 +107,12 @@ static bool tell_setting(void *context, size_t index, struct control_setting *se
     return true;
 }
 
+static uint64_t tell_distrusts(void *context, enum distrust_sign sign)
+{
+    const struct process *process = context;
+    return socket_streams_distrusts(process->streams, sign);
+}
+
 static void apply_settings(struct process *process)
 {
     const struct options *options = process->options;
@@ -151,6 +157,7 @@ static struct control *create_control(struct process *process)
             .ca_pem = tell_ca,
             .port = tell_port,
             .setting = tell_setting,
+            .distrusts = tell_distrusts,
             .change_settings = change_settings,
             .undo_settings = undo_settings,
             .seed = seed,

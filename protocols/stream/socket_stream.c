@@ -47,6 +47,7 @@ struct socket_stream {
     struct farewell *farewell;
     bool was_full; /* the peer is not read until the output is low again */
     bool input_is_full; /* nor until some input is consumed */
+    bool has_heard; /* a byte of the peer, past TLS */
     bool peer_has_ended;
     bool owner_knows_end;
     X509 *certificate; /* fetched once; NULL: none */
@@ -59,6 +60,7 @@ struct socket_stream {
 struct socket_streams {
     struct loop *loop;
     struct socket_deadlines deadlines;
+    struct distrust *distrust;
     struct socket_stream *first;
     size_t count;
 };
@@ -225,6 +227,7 @@ static void on_read(struct bufferevent *buffers, void *context)
     struct socket_stream *self = context;
     loop_count(self->streams->loop);
     size_t unread = evbuffer_get_length(bufferevent_get_input(buffers));
+    self->has_heard = true;
     if (unread >= STREAM_INPUT_MAX) {
         self->input_is_full = true;
         watch_input(self);
@@ -251,19 +254,22 @@ static void on_write(struct bufferevent *buffers, void *context)
     }
 }
 
-/* Why, for the log: the client's alert says whether it knows the CA. */
+/* Some clients look at the certificate only when TLS is done; once a cipher is chosen they have it.
+ */
+static void look_for_distrust(struct socket_stream *self, unsigned long error)
+{
+    bool is_sight = self->phase == PHASE_HANDSHAKE ? SSL_get_pending_cipher(self->ssl) != NULL
+                                                   : !self->has_heard;
+    distrust_look(self->streams->distrust, self->address, error, is_sight);
+}
+
 static void log_failed_handshake(struct socket_stream *self)
 {
     unsigned long error = bufferevent_get_openssl_error(self->buffers);
     const char *reason = error ? ERR_reason_error_string(error) : "the peer closed";
-    int number = ERR_GET_REASON(error);
-    bool is_distrust = error && (number == SSL_R_TLSV1_ALERT_UNKNOWN_CA ||
-                                    number == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE ||
-                                    number == SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN);
-    LOG(is_distrust ? LOG_WARN : LOG_DEBUG, "TLS-HANDSHAKE-FAILED",
-        is_distrust ? "the client does not trust this hub's certificate: give it the CA"
-                    : "a TLS handshake failed",
-        {"address", self->address}, {"reason", reason});
+    LOG(LOG_DEBUG, "TLS-HANDSHAKE-FAILED", "a TLS handshake failed", {"address", self->address},
+        {"reason", reason});
+    look_for_distrust(self, error);
 }
 
 static void on_handshake_deadline(void *context)
@@ -295,6 +301,9 @@ static void on_event(struct bufferevent *buffers, short what, void *context)
     if (self->phase == PHASE_HANDSHAKE) {
         on_handshake(self, what);
     } else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) {
+        if (self->ssl && what & BEV_EVENT_READING) {
+            look_for_distrust(self, bufferevent_get_openssl_error(buffers));
+        }
         bool is_broken = is_failure(what) || self->phase == PHASE_BROKEN;
         self->phase = is_broken ? PHASE_BROKEN : PHASE_ENDED;
         self->peer_has_ended = true;
@@ -503,6 +512,7 @@ struct socket_streams *socket_streams_create(
     struct socket_streams *streams = memory_allocate(sizeof *streams);
     streams->loop = loop;
     streams->deadlines = deadlines ? *deadlines : usual;
+    streams->distrust = distrust_create();
     return streams;
 }
 
@@ -515,12 +525,18 @@ void socket_streams_free(struct socket_streams *streams)
     DL_FOREACH_SAFE (streams->first, self, next) {
         reset(self);
     }
+    distrust_free(streams->distrust);
     free(streams);
 }
 
 size_t socket_streams_count(const struct socket_streams *streams)
 {
     return streams->count;
+}
+
+uint64_t socket_streams_distrusts(const struct socket_streams *streams, enum distrust_sign sign)
+{
+    return distrust_count(streams->distrust, sign);
 }
 
 void socket_streams_end_handshakes(struct socket_streams *streams)

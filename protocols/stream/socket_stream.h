@@ -5,11 +5,12 @@
  * Small writes of one pass of the loop are gathered and leave together. A peer that does not read
  * is not read either once its output is full, so that it costs bounded memory and no time.
  *
- * Sources: RFC 8446 section 6.1 and RFC 5246 section 7.2.1 (closure alerts), tcp(7), socket(7).
+ * Sources: RFC 8446 section 6 and RFC 5246 section 7.2 (alerts), tcp(7), socket(7).
  */
 #ifndef DEVICEBOUND_PROTOCOLS_STREAM_SOCKET_STREAM_H
 #define DEVICEBOUND_PROTOCOLS_STREAM_SOCKET_STREAM_H
 
+#include "protocols/stream/distrust.h"
 #include "protocols/stream/loop.h"
 #include "protocols/stream/stream.h"
 
@@ -36,12 +37,16 @@ typedef void socket_stream_accepted(void *context, struct stream *stream);
 
 /* Takes `descriptor`, a connected TCP socket, and `ssl`, a session in accept state without a
  * BIO; NULL for plain TCP. `accepted` gets the stream once the handshake is done: from the loop
- * with TLS, within this call without. A handshake that fails or takes too long ends in silence. */
+ * with TLS, within this call without. A handshake that fails or takes too long ends in silence, but
+ * for clients that do not trust the certificate: the log warns of them. */
 void socket_streams_add(struct socket_streams *streams, int descriptor, struct ssl_st *ssl,
     socket_stream_accepted *accepted, void *context);
 
 /* Those in handshake and those that still close included. */
 size_t socket_streams_count(const struct socket_streams *streams);
+
+/* How many clients gave that sign of not trusting the certificate. */
+uint64_t socket_streams_distrusts(const struct socket_streams *streams, enum distrust_sign sign);
 
 /* The process stops: handshakes are cut. */
 void socket_streams_end_handshakes(struct socket_streams *streams);

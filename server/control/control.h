@@ -12,6 +12,7 @@
 #define DEVICEBOUND_SERVER_CONTROL_CONTROL_H
 
 #include "protocols/session/session.h"
+#include "protocols/stream/distrust.h"
 #include "protocols/stream/loop.h"
 #include "protocols/stream/stream.h"
 
@@ -30,6 +31,7 @@ struct control_source {
     /* False past the last one. `port` is negative for one that is off. */
     bool (*port)(void *context, size_t index, const char **name, int *port);
     bool (*setting)(void *context, size_t index, struct control_setting *setting);
+    uint64_t (*distrusts)(void *context, enum distrust_sign sign);
     /* An object in the shape of the config file. False: nothing has changed, `mistake` says why. */
     bool (*change_settings)(void *context, const struct json_t *object, char mistake[static 512]);
     /* Settings that were changed are again what the hub began with. */

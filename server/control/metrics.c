@@ -75,6 +75,15 @@ static void write_connections(struct exposition *out, struct control *control)
     }
 }
 
+static void write_distrusts(struct exposition *out, const struct control_source *source)
+{
+    exposition_begin(out, "devicebound_tls_distrusts_total", "counter",
+        "Clients that did not trust the certificate: they said so (alert), or left when they saw it"
+        " (close).");
+    SAMPLE(out, source->distrusts(source->context, DISTRUST_ALERT), "sign", "alert");
+    SAMPLE(out, source->distrusts(source->context, DISTRUST_CLOSE), "sign", "close");
+}
+
 static void write_refusals(struct exposition *out)
 {
     enum hub_code code;
@@ -146,6 +155,7 @@ void control_metrics(void *context, struct http_request *request)
     write_depths(&out, control->hub);
     write_feedback(&out, control->hub);
     write_connections(&out, control);
+    write_distrusts(&out, &control->options.source);
     write_refusals(&out);
     write_commits(&out, control->hub);
     write_process(&out, control);

@@ -583,6 +583,12 @@ END_TEST
 
 /* ---- handshakes ---- */
 
+static void check_distrusts(uint64_t alerts, uint64_t closes)
+{
+    ck_assert_uint_eq(socket_streams_distrusts(streams, DISTRUST_ALERT), alerts);
+    ck_assert_uint_eq(socket_streams_distrusts(streams, DISTRUST_CLOSE), closes);
+}
+
 static void begin_without_handshake(int kind, const struct socket_deadlines *deadlines)
 {
     prepare(deadlines);
@@ -625,6 +631,7 @@ START_TEST(test_what_is_no_handshake_ends_in_silence)
         tcp_peer_shut(peer);
         await(all_are_gone);
         ck_assert_int_eq(owner.accepted, 0);
+        check_distrusts(0, 0);
         finish();
     }
 }
@@ -640,8 +647,95 @@ START_TEST(test_a_peer_that_goes_during_its_handshake_is_forgotten)
         ways[i](peer);
         await(all_are_gone);
         ck_assert_int_eq(owner.accepted, 0);
+        check_distrusts(0, 0);
         finish();
     }
+}
+END_TEST
+
+/* ---- trust ---- */
+
+static bool distrust_is_noted(void)
+{
+    return socket_streams_distrusts(streams, DISTRUST_ALERT) > 0;
+}
+
+static bool hello_is_answered(void)
+{
+    return tcp_peer_is_answered(peer);
+}
+
+START_TEST(test_a_peer_that_says_it_does_not_trust_the_certificate_is_noted)
+{
+    prepare(&patient);
+    connect_one((enum tcp_kind)_i);
+    tcp_peer_distrust(peer);
+    await(distrust_is_noted);
+    ck_assert_int_eq(owner.accepted, 0);
+    check_distrusts(1, 0);
+    finish();
+}
+END_TEST
+
+START_TEST(test_a_peer_that_goes_when_it_saw_the_certificate_is_noted)
+{
+    void (*const ways[])(struct tcp_peer * peer) = {tcp_peer_shut, tcp_peer_reset};
+    for (size_t i = 0; i < 2; i++) {
+        prepare(&patient);
+        connect_one((enum tcp_kind)_i);
+        tcp_peer_hello(peer);
+        await(hello_is_answered);
+        ways[i](peer);
+        await(all_are_gone);
+        ck_assert_int_eq(owner.accepted, 0);
+        check_distrusts(0, 1);
+        finish();
+    }
+}
+END_TEST
+
+START_TEST(test_a_peer_that_goes_right_after_its_handshake_is_noted)
+{
+    void (*const ways[])(struct tcp_peer * peer) = {tcp_peer_close, tcp_peer_shut, tcp_peer_reset};
+    for (size_t i = 0; i < 3; i++) {
+        begin(_i);
+        ways[i](peer);
+        await(has_ended);
+        check_distrusts(0, 1);
+        finish();
+    }
+}
+END_TEST
+
+START_TEST(test_a_peer_that_said_something_has_trust)
+{
+    void (*const ways[])(struct tcp_peer * peer) = {tcp_peer_close, tcp_peer_shut, tcp_peer_reset};
+    for (size_t i = 0; i < 3; i++) {
+        begin(_i);
+        tcp_peer_send(peer, much, 1);
+        check_owner_has(1);
+        ways[i](peer);
+        await(has_ended);
+        check_distrusts(0, 0);
+        finish();
+    }
+}
+END_TEST
+
+START_TEST(test_what_this_side_ends_says_nothing_about_trust)
+{
+    begin(_i);
+    stream_close(owner.stream);
+    await(peer_knows_end);
+    tcp_peer_close(peer);
+    await(all_are_gone);
+    check_distrusts(0, 0);
+    finish();
+    begin(_i);
+    socket_streams_end_all(streams);
+    await(has_ended);
+    check_distrusts(0, 0);
+    finish();
 }
 END_TEST
 
@@ -707,11 +801,15 @@ int main(void)
         test_what_is_owed_to_a_peer_that_ended_is_sent, test_an_abrupt_end_is_told_once,
         test_an_abrupt_end_in_the_middle_of_output_is_told,
         test_a_new_owner_is_told_of_an_end_that_came_before, test_ending_all_tells_every_owner_once,
-        test_freeing_all_resets_what_is_left};
+        test_a_peer_that_said_something_has_trust,
+        test_what_this_side_ends_says_nothing_about_trust, test_freeing_all_resets_what_is_left};
     const TTest *const of_tls[] = {test_a_client_certificate_is_told_with_its_trust,
         test_half_a_hello_costs_no_time, test_a_handshake_has_its_time,
         test_what_is_no_handshake_ends_in_silence,
         test_a_peer_that_goes_during_its_handshake_is_forgotten,
+        test_a_peer_that_says_it_does_not_trust_the_certificate_is_noted,
+        test_a_peer_that_goes_when_it_saw_the_certificate_is_noted,
+        test_a_peer_that_goes_right_after_its_handshake_is_noted,
         test_ending_handshakes_leaves_open_streams_alone};
     Suite *suite = suite_create("socket_stream");
     TCase *tcase = tcase_create("socket_stream");

@@ -291,6 +291,25 @@ void tcp_peer_certify(struct tcp_peer *peer, bool by_ca)
     ck_assert_int_eq(SSL_use_PrivateKey(peer->ssl, pair->key), 1);
 }
 
+void tcp_peer_distrust(struct tcp_peer *peer)
+{
+    X509_STORE *nobody = X509_STORE_new();
+    ck_assert_int_eq(SSL_set1_verify_cert_store(peer->ssl, nobody), 1);
+    X509_STORE_free(nobody);
+}
+
+void tcp_peer_hello(struct tcp_peer *peer)
+{
+    tcp_peer_stall(peer, true);
+    ck_assert_int_eq(SSL_get_error(peer->ssl, SSL_do_handshake(peer->ssl)), SSL_ERROR_WANT_READ);
+}
+
+bool tcp_peer_is_answered(const struct tcp_peer *peer)
+{
+    char byte;
+    return recv(peer->descriptor, &byte, 1, MSG_PEEK) == 1;
+}
+
 /* ---- acts ---- */
 
 void tcp_peer_send(struct tcp_peer *peer, const void *bytes, size_t length)

@@ -28,6 +28,13 @@ struct ssl_st *tcp_server_session(enum tcp_kind kind);
 /* Before the handshake: shows a certificate, of that CA or its own. */
 void tcp_peer_certify(struct tcp_peer *peer, bool by_ca);
 
+/* Before the handshake: trusts nobody. */
+void tcp_peer_distrust(struct tcp_peer *peer);
+
+/* Sends its hello and stalls; whether the answer is there. */
+void tcp_peer_hello(struct tcp_peer *peer);
+bool tcp_peer_is_answered(const struct tcp_peer *peer);
+
 /* Copies; goes out as the other side takes it. */
 void tcp_peer_send(struct tcp_peer *peer, const void *bytes, size_t length);
 bool tcp_peer_has_sent(const struct tcp_peer *peer); /* all of it, to the kernel */

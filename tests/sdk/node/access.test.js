@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
+const tls = require('node:tls');
 const { ExponentialBackOffWithJitter } = require('azure-iot-common');
 
 const { Hub, deadline, eventually, keyOf } = require('./harness');
@@ -52,6 +53,24 @@ test('a device with a wrong key is UnauthorizedError', async () => {
 test('a device with the key of another is UnauthorizedError', async () => {
   const error = await refusedDevice(hub.deviceConnectionString('d1', keyOf('d2')));
   assert.equal(error?.name, 'UnauthorizedError');
+});
+
+test('the log says that a client does not trust the certificate, once however often it tries', async () => {
+  const lines = () => hub.log.filter((line) => line.includes('TLS-NOT-TRUSTED'));
+  for (let i = 0; i < 3; i += 1) {
+    const client = DeviceClient.fromConnectionString(hub.deviceConnectionString('d1'), Amqp);
+    client.setRetryPolicy(new NoRetry());
+    await client.setOptions({ ca: tls.rootCertificates[0] });
+    await assert.rejects(deadline(client.open(), 'the refusal'));
+    await client.close().catch(() => {});
+  }
+  await eventually(async () => {
+    const text = await (await fetch(`${hub.control}/metrics`)).text();
+    return [...text.matchAll(/^devicebound_tls_distrusts_total\{.*\} (\d+)$/gm)]
+      .reduce((sum, [, value]) => sum + Number(value), 0) >= 3;
+  }, 'the count of three');
+  assert.equal(lines().length, 1);
+  assert.match(lines()[0], / warn .*ca\.pem.* address=127\.0\.0\.1:\d+ /);
 });
 
 test('an unknown device is refused', async () => {

@@ -47,6 +47,12 @@ static bool tell_setting(void *context, size_t index, struct control_setting *se
     return true;
 }
 
+static uint64_t tell_distrusts(void *context, enum distrust_sign sign)
+{
+    (void)context;
+    return sign == DISTRUST_ALERT ? 3 : 4;
+}
+
 static void apply_settings(void)
 {
     *hub_settings(small.hub) = options.hub;
@@ -109,6 +115,7 @@ void begin(void)
             .ca_pem = tell_ca,
             .port = tell_port,
             .setting = tell_setting,
+            .distrusts = tell_distrusts,
             .change_settings = change_settings,
             .undo_settings = undo_settings,
             .seed = seed}};

@@ -147,6 +147,8 @@ START_TEST(test_the_hub_is_told_in_numbers)
     ck_assert_double_eq(value_of("devicebound_messages", "state=\"invisible\""), 1);
     ck_assert_double_eq(value_of("devicebound_queue_depth", "device=\"d1\""), 4);
     ck_assert_double_eq(value_of("devicebound_messages_enqueued_total", ""), 6);
+    ck_assert_double_eq(value_of("devicebound_tls_distrusts_total", "sign=\"alert\""), 3);
+    ck_assert_double_eq(value_of("devicebound_tls_distrusts_total", "sign=\"close\""), 4);
     ck_assert_double_eq(value_of("devicebound_messages_ended_total", "outcome=\"purged\""), 1);
     ck_assert_double_eq(value_of("devicebound_deliveries_total", ""), 2);
     ck_assert_double_eq(value_of("devicebound_redeliveries_total", ""), 1);
