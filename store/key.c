@@ -1,5 +1,6 @@
 #include "store/key.h"
 
+#include "store/base64.h"
 #include "store/random.h"
 
 #include <openssl/crypto.h>
@@ -9,20 +10,13 @@
 
 bool key_parse(const char *base64, struct key *key)
 {
-    size_t length = strlen(base64);
-    uint8_t bytes[96];
-    if (length == 0 || length % 4 != 0 || length > KEY_TEXT_SIZE - 1) {
-        return false;
-    }
-    int decoded = EVP_DecodeBlock(bytes, (const uint8_t *)base64, (int)length);
-    if (decoded < 0) {
-        return false;
-    }
-    decoded -= (base64[length - 1] == '=') + (base64[length - 2] == '=');
-    bool fits = decoded >= KEY_MIN && decoded <= KEY_MAX;
+    size_t length = strlen(base64), decoded;
+    uint8_t bytes[KEY_TEXT_SIZE];
+    bool fits = length < KEY_TEXT_SIZE && base64_decode(base64, length, bytes, &decoded) &&
+                decoded >= KEY_MIN && decoded <= KEY_MAX;
     if (fits) {
-        memcpy(key->bytes, bytes, (size_t)decoded);
-        key->length = (size_t)decoded;
+        memcpy(key->bytes, bytes, decoded);
+        key->length = decoded;
     }
     OPENSSL_cleanse(bytes, sizeof bytes);
     return fits;

@@ -19,7 +19,7 @@ struct key {
 
 #define KEY_TEXT_SIZE 89 /* base64 of KEY_MAX bytes, with its zero */
 
-/* False: not base64, or not of 16 to 64 bytes. */
+/* False: not base64 (store/base64), or not of 16 to 64 bytes. */
 bool key_parse(const char *base64, struct key *key);
 void key_format(const struct key *key, char out[KEY_TEXT_SIZE]);
 /* 32 random bytes. */

@@ -3,9 +3,9 @@
  */
 #include "protocols/http/json.h"
 
+#include "store/base64.h"
 #include "store/memory.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,14 +148,9 @@ const char *http_json_unknown_member(const json_t *object, const char *const *kn
 unsigned char *http_decode_base64(const char *text, size_t length, size_t *decoded)
 {
     unsigned char *bytes = memory_allocate(length / 4 * 3 + 1);
-    int count =
-        length % 4 == 0 ? EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)length) : -1;
-    if (count < 0) {
+    if (!base64_decode(text, length, bytes, decoded)) {
         free(bytes);
         return NULL;
     }
-    size_t padding =
-        length == 0 ? 0 : (text[length - 1] == '=') + (size_t)(text[length - 2] == '=');
-    *decoded = (size_t)count - padding;
     return bytes;
 }
