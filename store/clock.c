@@ -3,7 +3,6 @@
 #include "store/memory.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 struct clock {
     bool frozen;
@@ -121,23 +120,4 @@ bool clock_tokens_follow(const struct clock *clock)
 struct instant clock_token_now(const struct clock *clock)
 {
     return clock->tokens_follow ? clock_now(clock) : clock_machine_now();
-}
-
-struct instant clock_machine_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (struct instant){(int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000};
-}
-
-int64_t clock_monotonic_ms(void)
-{
-    return clock_monotonic_us() / 1000;
-}
-
-int64_t clock_monotonic_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }

@@ -109,6 +109,7 @@ void advance_hub(struct mqtt_fixture *f, struct duration by)
 
 void advance_machine(struct mqtt_fixture *f, int64_t ms)
 {
+    fake_machine_advance(ms);
     fake_loop_advance(f->loop, ms);
     settle_turns(f);
 }

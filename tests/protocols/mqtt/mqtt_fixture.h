@@ -7,6 +7,7 @@
 
 #include "protocols/mqtt/mqtt.h"
 #include "tests/protocols/fake_loop.h"
+#include "tests/protocols/fake_machine.h"
 #include "tests/protocols/mqtt/fake_stream.h"
 #include "tests/store/fixture.h"
 
