@@ -1,9 +1,9 @@
 /*
- * Base64 as peers and operators write it, strictly: what decodes is the text that encoding gives.
+ * Base64 as peers and operators write it: padded, and of its alphabet alone. Bits of the last
+ * character that say nothing may be set: whoever makes a key up sets them, and every SDK reads it.
  * Called by key and, above, for bodies. Pure functions.
  *
- * Source: RFC 4648 section 4; section 3.2 to 3.5 leave it to the decoder to be strict about
- * padding, foreign characters and bits that say nothing.
+ * Source: RFC 4648 section 4; sections 3.2 to 3.5 leave it to the decoder how strict it is.
  */
 #ifndef DEVICEBOUND_STORE_BASE64_H
 #define DEVICEBOUND_STORE_BASE64_H
