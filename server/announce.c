@@ -2,6 +2,7 @@
 #include "server/certificates/certificates.h"
 #include "server/connection_string.h"
 #include "server/listener/listener.h"
+#include "server/notify.h"
 #include "server/process.h"
 #include "server/protocols.h"
 
@@ -63,5 +64,6 @@ enum exit_code process_announce(struct process *process)
     print_devices(process);
     fprintf(stderr, "CA:      %s\n", certificates_ca_path(process->certificates));
     process->is_ready = true;
+    notify_manager(process->environment, "READY=1");
     return EXIT_DONE;
 }

@@ -5,6 +5,7 @@
 #include "server/certificates/certificates.h"
 #include "server/listener/listener.h"
 #include "server/names.h"
+#include "server/notify.h"
 #include "server/protocols.h"
 #include "server/signals.h"
 #include "store/log.h"
@@ -85,6 +86,7 @@ static void on_stop(void *owner)
 {
     struct process *process = owner;
     LOG(LOG_INFO, "HUB-STOPPING", "asked to stop");
+    notify_manager(process->environment, "STOPPING=1");
     loop_stop(process->loop);
 }
 

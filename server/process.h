@@ -86,7 +86,7 @@ void process_stop_protocols(struct process *process);
 enum exit_code process_bind_listeners(struct process *process);
 void process_close_listeners(struct process *process);
 
-/* The ready line on stdout, then what a user needs on stderr. */
+/* The ready line on stdout, then what a user needs on stderr; the service manager is told too. */
 enum exit_code process_announce(struct process *process);
 
 /* Turns, until a signal asks to stop; then the polite end of every connection. */

@@ -20,11 +20,18 @@
 
 /* ---- starting ---- */
 
+static const char *further_variable;
+
+void program_set_variable(const char *assignment)
+{
+    further_variable = assignment;
+}
+
 static void become(const char *home, int out, int err, const char *const *arguments)
 {
     const char *all[ARGUMENTS_MAX + 2] = {"devicebound"};
     char variable[256];
-    const char *environment[] = {variable, "LANG=C", NULL};
+    const char *environment[] = {variable, "LANG=C", further_variable, NULL};
     for (int i = 0; i < ARGUMENTS_MAX && arguments[i]; i++) {
         all[i + 1] = arguments[i];
     }

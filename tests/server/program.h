@@ -23,6 +23,10 @@ void program_start(struct program *program, const char *home, const char *const 
 #define PROGRAM_START(program, home, ...)                                                          \
     program_start(program, home, (const char *const[]){__VA_ARGS__, NULL})
 
+/* A further variable of the environment, NAME=VALUE, of those started from now on; NULL: none.
+ * Borrows it. */
+void program_set_variable(const char *assignment);
+
 /* The same with `out` as its standard output, which stays the caller's. What comes out at `in` is
  * read as its output; -1: nothing is. */
 void program_start_onto(
