@@ -17,7 +17,7 @@ class Lamp:
     """Connected, and obedient, once it is made."""
 
     def __init__(self, connection_string, ca_file):
-        self.commands = queue.Queue()  # those that it has obeyed
+        self.commands: queue.Queue[str] = queue.Queue()  # those that it has obeyed
         self.is_on = False
         self.client = IoTHubDeviceClient.create_from_connection_string(
             connection_string, server_verification_cert=pathlib.Path(ca_file).read_text())

@@ -19,6 +19,7 @@ class Hub:
         self.process = subprocess.Popen(
             [os.environ.get("DEVICEBOUND", "devicebound"), "--in-memory", "--control-port", "0",
              "--data-dir", data_dir], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
         line = self.process.stdout.readline()
         ready = re.match(r"devicebound ready .*control=(\d+) hostname=(\S+)", line)
         if not ready:
