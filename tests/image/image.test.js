@@ -5,47 +5,40 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { execFile, spawn } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const { readFile } = require('node:fs/promises');
 const path = require('node:path');
 const { test } = require('node:test');
-const { promisify } = require('node:util');
 
 const { ROOT, eventually } = require('../sdk/node/harness');
 const { Device, Service, message } = require('../sdk/node/clients');
+const { ENGINE, IMAGE, engine, isHealthy } = require('./engine');
 
-const { DEVICEBOUND_IMAGE: IMAGE, DEVICEBOUND_VOLUME: VOLUME } = process.env;
-const [ENGINE, ...ENGINE_OPTIONS] = process.env.DEVICEBOUND_ENGINE.split(' ');
-const RUN_OPTIONS = (process.env.DEVICEBOUND_IMAGE_OPTIONS || '').split(' ').filter(Boolean);
+const { DEVICEBOUND_VOLUME: VOLUME } = process.env;
 const ADDRESS = '127.0.100.2';
 const MEGABYTE = 1000 * 1000;
 
-async function engine(...words) {
-  const { stdout } = await promisify(execFile)(ENGINE, [...ENGINE_OPTIONS, ...words]);
-  return stdout.trim();
+const healthy = (id) => eventually(() => isHealthy(id), 'the container to be healthy');
+
+/* A table among the lines of the test. */
+function print(...rows) {
+  rows.splice(1, 0, ['---', '---']);
+  rows.forEach((row) => console.log(`| ${row.join(' | ')} |`));
 }
 
 class Container {
   /* On its own loopback address of this machine, unless the options say otherwise. */
-  static async start(t, options = ['--network', 'host', '--volume', `${VOLUME}:/data`]) {
-    const id = await engine('run', '--detach', ...RUN_OPTIONS, '--env', 'DEVICEBOUND_DEVICES=d1',
+  static async start(t, options = ['--network', 'host', '--volume', `${VOLUME}:/data`], settle = healthy) {
+    const id = await engine('run', '--detach', '--env', 'DEVICEBOUND_DEVICES=d1',
       '--env', `DEVICEBOUND_BIND=${ADDRESS}`, '--env', `DEVICEBOUND_HOSTNAME=${ADDRESS}`, ...options, IMAGE);
     const container = new Container(id);
     t.after(() => engine('rm', '--force', '--volumes', id));
-    await eventually(() => container.isHealthy(), 'the container to be healthy');
+    await settle(id);
     return container;
   }
 
   constructor(id) {
     this.id = id;
-  }
-
-  /* Docker asks by itself, podman when it is told to. */
-  async isHealthy() {
-    if (ENGINE === 'podman') {
-      return engine('healthcheck', 'run', this.id).then(() => true, () => false);
-    }
-    return (await engine('inspect', '--format', '{{.State.Health.Status}}', this.id)) === 'healthy';
   }
 
   /* One second after the signal the engine would kill it. Gives the exit code. */
@@ -113,34 +106,57 @@ test('it needs no capability where port 443 is not privileged', async (t) => {
   assert.equal(await container.stop(), '0');
 });
 
-test('docker/compose.yaml has the connection strings of its hub', async (t) => {
-  const compose = await readFile(path.join(ROOT, 'docker', 'compose.yaml'), 'utf8');
-  const [settings] = /^ +DEVICEBOUND_HOSTNAME: [^]*?(?=\n +volumes:)/m.exec(compose);
-  const options = [...settings.matchAll(/(DEVICEBOUND_\w+): (\S+)/g)]
-    .flatMap(([, name, value]) => ['--env', `${name}=${value}`]);
-  await Container.start(t, ['--network', 'host', ...options]);
-  const { service, device } = await connectionStrings('lamp');
-  assert.ok(compose.includes(`SERVICE_CONNECTION_STRING: ${service}\n`), service);
-  assert.ok(compose.includes(`DEVICE_CONNECTION_STRING: ${device}\n`), device);
-});
-
 test('it says what is wrong where port 443 is privileged and the capability gone', async () => {
-  const failed = await engine('run', '--rm', ...RUN_OPTIONS, '--network', 'none',
+  const failed = await engine('run', '--rm', '--network', 'none',
     '--sysctl', 'net.ipv4.ip_unprivileged_port_start=1024', '--cap-drop', 'ALL', IMAGE).catch((error) => error);
   assert.equal(failed.code, 3);
   assert.match(failed.stderr, /^devicebound: port 443 is privileged /m);
 });
 
 test('it is small: 90 MB compressed, the program 3 MB', async () => {
-  const [command, ...options] = [ENGINE, ...ENGINE_OPTIONS, 'save', IMAGE];
-  const saved = spawn(command, options, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const saved = spawn(ENGINE, ['save', IMAGE], { stdio: ['ignore', 'pipe', 'ignore'] });
   const packed = spawn('gzip', ['-1'], { stdio: [saved.stdout, 'pipe', 'inherit'] });
   let size = 0;
   for await (const part of packed.stdout) {
     size += part.length;
   }
   assert.ok(size > MEGABYTE && size < 90 * MEGABYTE, `the image has ${size} bytes`);
-  const program = Number(await engine('run', '--rm', ...RUN_OPTIONS, '--network', 'none', '--entrypoint', 'stat',
+  const program = Number(await engine('run', '--rm', '--network', 'none', '--entrypoint', 'stat',
     IMAGE, '--format', '%s', '/usr/bin/devicebound'));
   assert.ok(program > 0 && program < 3 * MEGABYTE, `the program has ${program} bytes`);
+  const megabytes = (bytes) => `${(bytes / MEGABYTE).toFixed(1)} MB`;
+  const layers = (await engine('history', '--no-trunc', '--format', '{{.Size}}|{{.CreatedBy}}', IMAGE)).split('\n')
+    .map((line) => /^([^|]*)\|(.*)$/.exec(line)).filter(([, bytes]) => Number.parseFloat(bytes) > 0);
+  print(['the image', 'size'], ['compressed', megabytes(size)],
+    ['unpacked', megabytes(Number(await engine('inspect', '--format', '{{.Size}}', IMAGE)))],
+    ['of it the program', megabytes(program)],
+    ...layers.map(([, bytes, by]) => [`layer: ${by.replace(/^\/bin\/sh -c (#\(nop\) )?|\s+/g, ' ').trim().slice(0, 60)}`, bytes]));
+});
+
+/* Milliseconds from `run` to: the engine is back, the hub is ready, a device has its message. */
+async function timeTheStart(t) {
+  const begun = performance.now();
+  const passed = () => performance.now() - begun;
+  const container = await Container.start(t, ['--network', 'host', '--volume', `${VOLUME}:/data`], () => {});
+  const times = [passed()];
+  await eventually(() => fetch(`http://${ADDRESS}:8180/readyz`).then((answer) => answer.ok, () => false), 'readiness');
+  times.push(passed());
+  const { service, device } = await openClients();
+  await Promise.all([service.send('d1', message('hello')), device.next()]);
+  times.push(passed());
+  await device.close();
+  await service.close();
+  assert.equal(await container.stop(), '0');
+  return times;
+}
+
+test('it starts fast: a device has its message two seconds after run', async (t) => {
+  const runs = [];
+  for (let i = 0; i < 5; i++) {
+    runs.push(await timeTheStart(t));
+  }
+  const median = (i) => Math.round(runs.map((times) => times[i]).sort((a, b) => a - b)[2]);
+  print([`after ${ENGINE} run, median of 5`, 'ms'], ['the engine is back', median(0)], ['the hub is ready', median(1)],
+    ['a device has its first message', median(2)]);
+  assert.ok(median(2) < 2000, `${median(2)} ms`);
 });
