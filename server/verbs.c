@@ -123,7 +123,8 @@ static enum exit_code print_policy(const struct options *options, const char *na
         name);
 }
 
-/* A running hub holds the database; it is asked first. False: none runs, or it does not say. */
+/* A running hub holds the database; it is asked first. False: none runs, or it does not say. Its
+ * own name counts less than one that is asked for. */
 static bool ask_hub(const struct options *options, const char *id, char *text)
 {
     char *body, *path = control_client_path("/control/v1/devices/", id, "");
@@ -131,7 +132,12 @@ static bool ask_hub(const struct options *options, const char *id, char *text)
     free(path);
     json_t *device = status == 200 ? json_loads(body, 0, NULL) : NULL;
     const char *found = json_string_value(json_object_get(device, "connectionString"));
-    snprintf(text, CONNECTION_STRING_SIZE, "%s", found ? found : "");
+    const char *rest = found ? strchr(found, ';') : NULL;
+    if (rest && options_names_host(options)) {
+        snprintf(text, CONNECTION_STRING_SIZE, "HostName=%s%s", options->host_name, rest);
+    } else {
+        snprintf(text, CONNECTION_STRING_SIZE, "%s", found ? found : "");
+    }
     json_decref(device);
     free(body);
     return text[0] != '\0';

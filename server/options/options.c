@@ -416,6 +416,12 @@ const struct seed_device *options_named_device(const struct options *options)
     return is_named ? &list->items[list->count - 1] : NULL;
 }
 
+bool options_names_host(const struct options *options)
+{
+    return options->given[find_flag("hostname", strlen("hostname")) - option_rows].source !=
+           SOURCE_DEFAULT;
+}
+
 void options_release(struct options *options)
 {
     options_undo_changes(options);

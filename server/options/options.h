@@ -140,6 +140,9 @@ void options_release(struct options *options);
  * file and environment give a hub. The last one of several; NULL: none. */
 const struct seed_device *options_named_device(const struct options *options);
 
+/* Whether anybody gave the hub's host name: else it is the default. */
+bool options_names_host(const struct options *options);
+
 /* ---- changing while the hub runs ---- */
 
 struct json_t;

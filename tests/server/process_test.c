@@ -486,6 +486,10 @@ START_TEST(test_connection_strings_are_printed_for_devices)
                          HUB_ADDRESS, port, "--data-dir=state"),
         EXIT_DONE);
     ck_assert_str_eq(other.output, "HostName=127.0.0.1;DeviceId=d2;SharedAccessKey=" KEY "\n");
+    ck_assert_int_eq(PROGRAM_RUN(&other, home, "connection-string", "--device=d2",
+                         "--hostname=hub.lan", "--bind", HUB_ADDRESS, port, "--data-dir=state"),
+        EXIT_DONE); /* the name asked for, not the one that the hub has */
+    ck_assert_str_eq(other.output, "HostName=hub.lan;DeviceId=d2;SharedAccessKey=" KEY "\n");
     stop();
     ck_assert_int_eq(PROGRAM_RUN(&other, home, "connection-string", "--device=d2", "--bind",
                          HUB_ADDRESS, port, "--data-dir=state"),
