@@ -1,7 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { execFile, spawnSync } = require('node:child_process');
+const { execFile } = require('node:child_process');
 const path = require('node:path');
 const test = require('node:test');
 const { promisify } = require('node:util');
@@ -85,11 +85,3 @@ test('the integration test of the Node.js sample passes', async () => {
 test('the integration test of the Python sample passes', async () => {
   assert.match(await runTestsOf('python', '.venv/bin/pytest'), / 4 passed/);
 });
-
-if (spawnSync('mvn', ['--version']).error) {
-  console.log('| not executed | the Java sample | no mvn on this machine |');
-} else {
-  test('the integration test of the Java sample passes', async () => {
-    assert.match(await runTestsOf('java', 'mvn', '-B', '-o', 'test'), /Tests run: 6, Failures: 0, Errors: 0, Skipped: 0$/m);
-  });
-}
