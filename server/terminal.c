@@ -1,6 +1,7 @@
 #include "server/terminal.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* C1 of ISO 6429 as UTF-8 has it: U+0080 to U+009F. */
 static bool is_c1(const unsigned char *at)
@@ -18,4 +19,10 @@ void terminal_print(FILE *out, const char *text)
             fputc(*at < 0x20 || *at == 0x7f ? '?' : *at, out);
         }
     }
+}
+
+bool terminal_wants_colour(void)
+{
+    const char *refusal = getenv("NO_COLOR"), *kind = getenv("TERM");
+    return (!refusal || !*refusal) && (!kind || strcmp(kind, "dumb") != 0);
 }

@@ -12,7 +12,7 @@
 
 struct watch {
     const struct options *options;
-    bool is_json;
+    bool is_json, is_plain;
 };
 
 /* ---- an entry in columns ---- */
@@ -50,12 +50,12 @@ static void print_column(const json_t *entry, const char *name)
     }
 }
 
-static void print_columns(const json_t *entry)
+static void print_columns(const json_t *entry, bool is_plain)
 {
     const char *time = json_string_value(json_object_get(entry, "time"));
     const char *event = json_string_value(json_object_get(entry, "event"));
     const json_t *sequence = json_object_get(entry, "sequenceNumber");
-    const char *colour = event ? colour_of(event) : "";
+    const char *colour = event && !is_plain ? colour_of(event) : "";
     terminal_print(stdout, time ? time : "");
     printf("  %s%-21s%s", colour, event ? event : "", colour[0] ? PLAIN : "");
     print_column(entry, "device");
@@ -88,7 +88,7 @@ static void take_event(void *context, const char *name, const char *data)
         printf("%lld entries were dropped before they were read\n",
             (long long)json_integer_value(json_object_get(entry, "missed")));
     } else {
-        print_columns(entry);
+        print_columns(entry, watch->is_plain);
     }
     json_decref(entry);
     fflush(stdout); /* line by line, whoever reads */
@@ -108,7 +108,9 @@ enum exit_code watch_hub(const struct options *options)
     if (device && options->devices.count > 1) {
         return verb_refuse(EXIT_BAD_OPTION, "--device: watch takes one, or none for all");
     }
-    struct watch watch = {options, options->json || !isatty(STDOUT_FILENO)};
+    struct watch watch = {.options = options,
+        .is_json = options->json || !isatty(STDOUT_FILENO),
+        .is_plain = !terminal_wants_colour()};
     char *path =
         device ? control_client_path("/control/v1/events?device=", device->draft.device_id, "")
                : control_client_path("/control/v1/events", "", "");

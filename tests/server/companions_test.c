@@ -225,7 +225,7 @@ START_TEST(test_what_could_not_be_printed_is_not_settled)
     start_hub(NULL);
     CHECK_RUN("1\n", "send", "d1", "x");
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-    program_start_onto(&verb, home, full, -1,
+    program_start_between(&verb, home, &(struct program_ends){.output = full},
         (const char *const[]){
             "receive", "d1", "--complete", "--json", "--bind", HUB_ADDRESS, port, NULL});
     ck_assert_int_eq(program_await_exit(&verb, 5), EXIT_FAILED);
@@ -326,17 +326,21 @@ START_TEST(test_sigint_ends_a_watch_well)
 }
 END_TEST
 
-START_TEST(test_on_a_terminal_there_are_columns_in_colour)
+/* A watch on a terminal, while a message is sent and completed. */
+static void watch_on_a_terminal(const char *variable)
 {
     char name[64];
     int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     ck_assert_int_eq(grantpt(terminal) | unlockpt(terminal), 0);
     ck_assert_int_eq(ptsname_r(terminal, name, sizeof name), 0);
-    int far_end = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int near_end = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
     start_hub(NULL);
-    program_start_onto(&watcher, home, far_end, terminal,
+    program_set_variable(variable);
+    program_start_between(&watcher, home,
+        &(struct program_ends){.output = near_end, .far_end = terminal},
         (const char *const[]){"watch", "--bind", HUB_ADDRESS, port, NULL});
-    close(far_end);
+    program_set_variable(NULL);
+    close(near_end);
     program_await_error(&watcher, "watching");
     CHECK_RUN("1\n", "send", "d1", "x", "--message-id=m1");
     CHECK_RUN("x", "receive", "d1", "--complete");
@@ -344,10 +348,29 @@ START_TEST(test_on_a_terminal_there_are_columns_in_colour)
     program_await_output(&watcher, "DeviceNotFound");
     stop_hub();
     ck_assert_int_eq(program_await_exit(&watcher, 5), EXIT_DONE);
+}
+
+START_TEST(test_on_a_terminal_there_are_columns_in_colour)
+{
+    watch_on_a_terminal(NULL);
     ck_assert_msg(strstr(watcher.output, "Z  enqueued               d1  #1  m1  control"), "%s",
         watcher.output);
     ck_assert_ptr_nonnull(strstr(watcher.output, "\033[32mcompleted"));
     ck_assert_msg(strstr(watcher.output, "  a?[0mb  "), "%s", watcher.output);
+    watch_on_a_terminal("NO_COLOR="); /* which is none */
+    ck_assert_ptr_nonnull(strstr(watcher.output, "\033[32mcompleted"));
+}
+END_TEST
+
+/* Source: no-color.org; terminfo's "dumb" knows no escape sequence. */
+START_TEST(test_who_wants_no_colour_gets_columns_without)
+{
+    static const char *const variables[] = {"NO_COLOR=1", "TERM=dumb"};
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        watch_on_a_terminal(variables[i]);
+        ck_assert_ptr_nonnull(strstr(watcher.output, "Z  completed              d1  #1  m1"));
+        ck_assert_msg(!strchr(watcher.output, '\033'), "%s", watcher.output);
+    }
 }
 END_TEST
 
@@ -361,7 +384,8 @@ int main(void)
         test_details_do_not_steer_the_terminal, test_what_could_not_be_printed_is_not_settled,
         test_feedback_is_printed_and_sent_but_not_taken, test_all_feedback_is_printed,
         test_what_happens_is_a_json_line_until_the_hub_ends, test_one_device_is_watched,
-        test_sigint_ends_a_watch_well, test_on_a_terminal_there_are_columns_in_colour};
+        test_sigint_ends_a_watch_well, test_on_a_terminal_there_are_columns_in_colour,
+        test_who_wants_no_colour_gets_columns_without};
     Suite *suite = suite_create("companions");
     TCase *tcase = tcase_create("companions");
     tcase_set_timeout(tcase, 60);

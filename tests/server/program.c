@@ -27,7 +27,9 @@ void program_set_variable(const char *assignment)
     further_variable = assignment;
 }
 
-static void become(const char *home, int out, int err, const char *const *arguments)
+/* `ends` has a standard output, `err` is its standard error. */
+static void become(
+    const char *home, const struct program_ends *ends, int err, const char *const *arguments)
 {
     const char *all[ARGUMENTS_MAX + 2] = {"devicebound"};
     char variable[256];
@@ -37,36 +39,42 @@ static void become(const char *home, int out, int err, const char *const *argume
     }
     snprintf(variable, sizeof variable, "HOME=%s", home);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int nothing = open("/dev/null", O_RDONLY);
-    if (chdir(home) != 0 || dup2(nothing, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) {
+    int input = ends->input ? ends->input : open("/dev/null", O_RDONLY);
+    if (chdir(home) != 0 || dup2(input, 0) < 0 || dup2(ends->output, 1) < 0 || dup2(err, 2) < 0) {
         _exit(126);
     }
     execve(DEVICEBOUND_BINARY, (char *const *)all, (char *const *)environment);
     _exit(127);
 }
 
-void program_start_onto(
-    struct program *program, const char *home, int out, int in, const char *const *arguments)
+void program_start_between(struct program *program, const char *home,
+    const struct program_ends *ends, const char *const *arguments)
 {
-    int err[2];
+    int err[2], out[2];
+    struct program_ends all = *ends;
     *program = (struct program){0};
     ck_assert_int_eq(pipe2(err, O_CLOEXEC), 0);
+    if (!ends->output) {
+        ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+        all.output = out[1];
+        all.far_end = out[0];
+    }
     program->pid = fork();
     ck_assert_int_ge(program->pid, 0);
     if (program->pid == 0) {
-        become(home, out, err[1], arguments);
+        become(home, &all, err[1], arguments);
     }
     close(err[1]);
-    program->out = in;
+    if (!ends->output) {
+        close(out[1]);
+    }
+    program->out = all.far_end ? all.far_end : -1;
     program->err = err[0];
 }
 
 void program_start(struct program *program, const char *home, const char *const *arguments)
 {
-    int out[2];
-    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-    program_start_onto(program, home, out[1], out[0], arguments);
-    close(out[1]);
+    program_start_between(program, home, &(struct program_ends){0}, arguments);
 }
 
 /* ---- reading ---- */

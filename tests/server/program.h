@@ -27,10 +27,15 @@ void program_start(struct program *program, const char *home, const char *const 
  * Borrows it. */
 void program_set_variable(const char *assignment);
 
-/* The same with `out` as its standard output, which stays the caller's. What comes out at `in` is
- * read as its output; -1: nothing is. */
-void program_start_onto(
-    struct program *program, const char *home, int out, int in, const char *const *arguments);
+/* What it is given beside its arguments; descriptors stay the caller's, 0 is none. */
+struct program_ends {
+    int input; /* its standard input; 0: an empty one */
+    int output; /* its standard output; 0: a pipe, which is read */
+    int far_end; /* where what it writes to `output` is read; 0: it is not */
+};
+
+void program_start_between(struct program *program, const char *home,
+    const struct program_ends *ends, const char *const *arguments);
 
 /* Reads until standard error or output holds `text`, or standard output a whole line: the ready
  * line. Fails the test when the program ends before, or after ten seconds. */
