@@ -7,7 +7,9 @@
 #include "store/iso8601.h"
 #include "store/memory.h"
 #include "store/message.h"
+#include "store/settings.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@
 #define DEVICES "/control/v1/devices/"
 
 /* Asks, and refuses what is no success. The answer's JSON in `*answer`, owned; NULL: it has none.
- */
+ * In it the body of a message may have NULs. */
 static enum exit_code ask(const struct options *options, const char *method, const char *path,
     const char *json, json_t **answer)
 {
@@ -26,7 +28,7 @@ static enum exit_code ask(const struct options *options, const char *method, con
     *answer = NULL;
     if (status < 200 || status > 299) {
         code = verb_refuse_answer(options, status, body);
-    } else if (body[0] != '\0' && !(*answer = json_loads(body, 0, NULL))) {
+    } else if (body[0] != '\0' && !(*answer = json_loads(body, JSON_ALLOW_NUL, NULL))) {
         code = verb_refuse(EXIT_FAILED, "the hub's answer is no JSON");
     }
     free(body);
@@ -90,22 +92,62 @@ static enum exit_code add_properties(json_t *message, const struct text_list *li
     return code;
 }
 
-/* In base64, since an argument may be any bytes. */
-static void add_body(json_t *message, const char *body)
+/* In base64, since a body may be any bytes. */
+static void add_bytes(json_t *message, const void *bytes, size_t length)
 {
-    size_t length = strlen(body);
     char *encoded = memory_allocate(4 * ((length + 2) / 3) + 1);
-    EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)body, (int)length);
+    EVP_EncodeBlock((unsigned char *)encoded, bytes, (int)length);
     json_object_set_new(message, "bodyBase64", json_string(encoded));
     free(encoded);
 }
 
+/* Standard input to its end, or one byte more than a message may have: the hub refuses that. */
+static enum exit_code add_input(json_t *message)
+{
+    size_t length = 0, got, most = HUB_MESSAGE_SIZE_MAX + 1;
+    char *bytes = memory_allocate(most);
+    do {
+        got = fread(bytes + length, 1, most - length, stdin);
+        length += got;
+    } while (got > 0 && length < most);
+    enum exit_code code = EXIT_DONE;
+    if (ferror(stdin)) {
+        code = verb_refuse(EXIT_FAILED, "standard input cannot be read: %s", strerror(errno));
+    } else {
+        add_bytes(message, bytes, length);
+    }
+    free(bytes);
+    return code;
+}
+
+static enum exit_code add_body(json_t *message, const char *body)
+{
+    if (strcmp(body, "-") == 0) {
+        return add_input(message);
+    }
+    add_bytes(message, body, strlen(body));
+    return EXIT_DONE;
+}
+
+/* Those that are texts as they were given. */
+static enum exit_code add_texts(json_t *message, const struct options *options)
+{
+    const struct {
+        const char *flag, *member, *text;
+    } texts[] = {{"message-id", "messageId", options->message_id},
+        {"correlation-id", "correlationId", options->correlation_id},
+        {"content-type", "contentType", options->content_type}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const char *text = texts[i].text;
+        if (text && json_object_set_new(message, texts[i].member, json_string(text)) != 0) {
+            return verb_refuse(EXIT_BAD_OPTION, "--%s \"%.100s\" is no UTF-8", texts[i].flag, text);
+        }
+    }
+    return EXIT_DONE;
+}
+
 static enum exit_code write_message(json_t *message, const struct options *options)
 {
-    const char *id = options->message_id;
-    if (id && json_object_set_new(message, "messageId", json_string(id)) != 0) {
-        return verb_refuse(EXIT_BAD_OPTION, "--message-id \"%.100s\" is no UTF-8", id);
-    }
     if (options->ttl.us > 0) {
         char ttl[ISO8601_SIZE];
         iso8601_format_duration(options->ttl, ttl);
@@ -115,8 +157,11 @@ static enum exit_code write_message(json_t *message, const struct options *optio
         const char *ack = message_ack_name((enum message_ack)options->ack);
         json_object_set_new(message, "ack", json_string(ack));
     }
-    add_body(message, options->operands[1]);
-    return add_properties(message, &options->properties);
+    enum exit_code code = add_texts(message, options);
+    if (code == EXIT_DONE) {
+        code = add_properties(message, &options->properties);
+    }
+    return code == EXIT_DONE ? add_body(message, options->operands[1]) : code;
 }
 
 enum exit_code companion_send(const struct options *options)

@@ -116,9 +116,9 @@ struct options {
     int log_format; /* enum log_format */
     unsigned trace; /* sum of enum trace */
 
-    /* Of single verbs; of the first five NULL, 0 or empty is not given. */
+    /* Of single verbs; of the first seven NULL, 0 or empty is not given. */
     char *policy;
-    char *message_id;
+    char *message_id, *correlation_id, *content_type;
     struct duration ttl;
     struct text_list properties; /* NAME=VALUE */
     int ack; /* enum message_ack */

@@ -49,6 +49,7 @@ START_TEST(test_bad_usage_is_one_line)
         {"send", "d1", "x", "--property=a"}, {"send", "d1", "x", "--property==a"},
         {"send", "d1", "x", "--property=a=1", "--property=a=2"},
         {"send", "d1", "x", "--property=a=\xff"}, {"send", "d1", "x", "--message-id=\xff"},
+        {"send", "d1", "x", "--correlation-id=\xff"}, {"send", "d1", "x", "--content-type=\xff"},
         {"send", "d1", "x", "--ack=some"}, {"send", "d1", "x", "--ttl=P3D"},
         {"send", "d1", "x", "--json"}, {"receive"}, {"receive", ""}, {"send", "", "x"},
         {"receive", "d1", "d2"}, {"receive", "d1", "--complete", "--abandon"}, {"feedback", "d1"},
@@ -116,13 +117,16 @@ START_TEST(test_a_message_is_sent_as_asked)
 {
     start_hub(NULL);
     CHECK_RUN("1\n", "send", "d1", "on", "--ack", "full", "--property", "a=b=c",
-        "--property=d=", "--message-id=m1");
+        "--property=d=", "--message-id=m1", "--correlation-id", "c1",
+        "--content-type=text/plain; charset=utf-8");
     CHECK_RUN("2\n", "send", "d1", "");
     ck_assert_int_eq(RUN("receive", "d1", "--json"), EXIT_DONE);
     ck_assert_str_eq(verb.errors, "");
     json_t *message = parse_line(), *properties = json_object_get(message, "properties");
     check_member(message, "messageId", "m1");
     check_member(message, "ack", "full");
+    check_member(message, "correlationId", "c1");
+    check_member(message, "contentType", "text/plain; charset=utf-8");
     check_member(json_object_get(message, "body"), "text", "on");
     check_member(properties, "a", "b=c");
     check_member(properties, "d", "");
@@ -147,6 +151,52 @@ START_TEST(test_a_body_comes_out_as_it_went_in)
             EXIT_DONE);
         CHECK_RUN(bodies[i], "receive", "d1", "--complete");
     }
+    stop_hub();
+}
+END_TEST
+
+/* `send d1 -` with that as its standard input. */
+static int send_file(const char *path)
+{
+    int input = open(path, O_RDONLY | O_CLOEXEC);
+    ck_assert_int_ge(input, 0);
+    program_start_between(&verb, home, &(struct program_ends){.input = input},
+        (const char *const[]){"send", "d1", "-", "--bind", HUB_ADDRESS, port, NULL});
+    close(input);
+    return program_await_exit(&verb, 10);
+}
+
+static int send_bytes(const void *bytes, size_t length)
+{
+    FILE *file = fopen(folder_file(home, "body"), "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, length, file), length);
+    ck_assert_int_eq(fclose(file), 0);
+    return send_file(folder_file(home, "body"));
+}
+
+START_TEST(test_a_body_is_read_from_standard_input)
+{
+    static char large[64 * 1024 + 1];
+    start_hub(NULL);
+    ck_assert_int_eq(send_bytes("\0\xff\n-\0", 5), EXIT_DONE);
+    ck_assert_str_eq(verb.output, "1\n");
+    ck_assert_int_eq(send_bytes("", 0), EXIT_DONE);
+    ck_assert_int_eq(send_bytes(large, sizeof large - 1), EXIT_DONE);
+    ck_assert_int_eq(send_bytes(large, sizeof large), EXIT_FAILED);
+    program_check_said_only(&verb, "MessageTooLarge");
+    ck_assert_int_eq(send_file("/dev/zero"), EXIT_FAILED); /* which has no end */
+    program_check_said_only(&verb, "MessageTooLarge");
+    ck_assert_int_eq(send_file("/"), EXIT_FAILED);
+    program_check_said_only(&verb, "standard input");
+    ck_assert_int_eq(RUN("receive", "d1", "--json"), EXIT_DONE);
+    json_t *message = parse_line();
+    check_member(json_object_get(message, "body"), "base64", "AP8KLQA=");
+    json_decref(message);
+    CHECK_RUN("", "receive", "d1");
+    ck_assert_int_eq(RUN("receive", "d1"), EXIT_DONE);
+    ck_assert_msg(strstr(verb.errors, "\nsize: 65536\n"), "%s", verb.errors);
+    CHECK_REFUSED("no message", "receive", "d1");
     stop_hub();
 }
 END_TEST
@@ -378,8 +428,8 @@ int main(void)
 {
     const TTest *const cases[] = {test_bad_usage_is_one_line, test_without_a_hub_each_says_so,
         test_a_message_is_sent_as_asked, test_a_body_comes_out_as_it_went_in,
-        test_a_sent_message_has_its_time_to_live, test_a_refusal_has_the_hubs_name_for_it,
-        test_a_message_is_settled_as_asked,
+        test_a_body_is_read_from_standard_input, test_a_sent_message_has_its_time_to_live,
+        test_a_refusal_has_the_hubs_name_for_it, test_a_message_is_settled_as_asked,
         test_a_message_that_is_not_settled_comes_again_when_its_lock_lapses,
         test_details_do_not_steer_the_terminal, test_what_could_not_be_printed_is_not_settled,
         test_feedback_is_printed_and_sent_but_not_taken, test_all_feedback_is_printed,
