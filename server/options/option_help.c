@@ -26,7 +26,8 @@ void option_describe_range(const struct option_row *row, char out[OPTION_ACCEPTE
 void option_describe_verbs(const struct option_row *row, char out[OPTION_VERBS_SIZE])
 {
     size_t used = 0;
-    for (size_t i = 0; i < option_verb_count && used < OPTION_VERBS_SIZE; i++) {
+    bool is_of_verbs = row->group == GROUP_VERB;
+    for (size_t i = 0; is_of_verbs && i < option_verb_count && used < OPTION_VERBS_SIZE; i++) {
         const struct option_verb *verb = &option_verbs[i];
         if (verb->help && (row->verbs & OF_VERB(verb->verb))) {
             used += (size_t)snprintf(

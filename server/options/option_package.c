@@ -150,6 +150,22 @@ static void print_bash_row(FILE *out, const struct option_row *row)
     fputs("return ;;\n", out);
 }
 
+/* The flags that a verb takes and uses. */
+static void print_bash_flags(FILE *out, enum verb verb)
+{
+    const char *separator = "";
+    fputs("words='", out);
+    for (size_t i = 0; i < option_row_count; i++) {
+        const struct option_row *row = &option_rows[i];
+        bool is_setting = verb == VERB_SERVE && row->group != GROUP_VERB;
+        if (is_setting || (row->verbs & OF_VERB(verb))) {
+            fprintf(out, "%s--%s", separator, row->flag);
+            separator = " ";
+        }
+    }
+    fputs("'", out);
+}
+
 static const char bash_head[] =
     "# Completion for devicebound.\n"
     "_devicebound()\n"
@@ -167,11 +183,17 @@ void options_print_bash(FILE *out)
     for (size_t i = 0; i < option_row_count; i++) {
         print_bash_row(out, &option_rows[i]);
     }
-    fputs("    esac\n    words='", out);
-    for (size_t i = 0; i < option_row_count; i++) {
-        fprintf(out, "%s--%s", i ? " " : "", option_rows[i].flag);
+    fputs("    esac\n    case ${COMP_WORDS[1]} in\n", out);
+    for (size_t i = 0; i < option_verb_count; i++) {
+        if (option_verbs[i].help && option_verbs[i].verb != VERB_SERVE) {
+            fprintf(out, "        %s) ", option_verbs[i].word);
+            print_bash_flags(out, option_verbs[i].verb);
+            fputs(" ;;\n", out);
+        }
     }
-    fputs("'\n    [ \"$COMP_CWORD\" -eq 1 ] && words=\"$words", out);
+    fputs("        *) ", out); /* serve, or no verb, which is the same */
+    print_bash_flags(out, VERB_SERVE);
+    fputs(" ;;\n    esac\n    [ \"$COMP_CWORD\" -eq 1 ] && words=\"$words", out);
     for (size_t i = 0; i < option_verb_count; i++) {
         if (option_verbs[i].help) {
             fprintf(out, " %s", option_verbs[i].word);

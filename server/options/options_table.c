@@ -39,20 +39,30 @@ static const struct option_word ack_words[] = {{"none", ACK_NONE}, {"positive", 
 #define MINUTE (60 * SECOND)
 #define DAY (24 * 60 * MINUTE)
 
+/* The verbs that ask a running hub. */
+#define VERBS_ASKING                                                                               \
+    (OF_VERB(VERB_HEALTHCHECK) | OF_VERB(VERB_CONNECTION_STRING) | OF_VERB(VERB_SEND) |            \
+        OF_VERB(VERB_RECEIVE) | OF_VERB(VERB_FEEDBACK) | OF_VERB(VERB_WATCH) |                     \
+        OF_VERB(VERB_ADVANCE))
+
 /* The ranges of the cloud-to-device settings are Azure's; what Azure fixes (device lock, depth,
  * feedback batch) may go down from there, and up only with --unsafe-ranges. */
 /* clang-format off */
 const struct option_row option_rows[] = {
     {.flag = "config", .group = GROUP_DATA, .type = OPTION_TEXT, .offset = AT(config),
+     .verbs = VERBS_ASKING | OF_VERB(VERB_CA),
      .placeholder = "FILE", .help = "JSON file with settings and devices"},
 
     {.flag = "hostname", .key = "hostname", .group = GROUP_ENDPOINTS, .type = OPTION_TEXT, .offset = AT(host_name),
+     .verbs = OF_VERB(VERB_CONNECTION_STRING) | OF_VERB(VERB_CA),
      .placeholder = "NAME", .initial = "127.0.0.1",
      .help = "The hub's host name in connection strings and certificates; some SDKs want a dot in it"},
     {.flag = "alt-name", .environment = "DEVICEBOUND_ALT_NAMES", .key = "altNames", .group = GROUP_ENDPOINTS,
+     .verbs = OF_VERB(VERB_CA),
      .type = OPTION_NAMES, .offset = AT(alt_names), .placeholder = "NAME",
      .help = "A further DNS name or IP address of the hub; repeatable"},
     {.flag = "bind", .key = "bind", .group = GROUP_ENDPOINTS, .type = OPTION_ADDRESS, .offset = AT(bind),
+     .verbs = VERBS_ASKING | OF_VERB(VERB_CA),
      .placeholder = "ADDRESS", .initial = "127.0.0.1",
      .help = "The IPv4 or IPv6 address every port listens on"},
     {.flag = "https-port", .key = "httpsPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(https_port),
@@ -63,9 +73,11 @@ const struct option_row option_rows[] = {
     {.flag = "mqtts-port", .key = "mqttsPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(mqtts_port),
      .placeholder = "PORT", .initial = "8883", .help = "MQTT 3.1.1 over TLS"},
     {.flag = "control-port", .key = "controlPort", .group = GROUP_ENDPOINTS, .type = OPTION_PORT, .offset = AT(control_port),
+     .verbs = VERBS_ASKING,
      .placeholder = "PORT", .initial = "8180", .help = "Control API and health: plain HTTP, without authentication"},
 
     {.flag = "data-dir", .key = "dataDir", .group = GROUP_DATA, .type = OPTION_TEXT, .offset = AT(data_directory),
+     .verbs = OF_VERB(VERB_CONNECTION_STRING) | OF_VERB(VERB_CA),
      .placeholder = "DIR",
      .help = "Database, CA and certificates; default $XDG_STATE_HOME/devicebound, else ~/.local/state/devicebound"},
     {.flag = "in-memory", .key = "inMemory", .group = GROUP_DATA, .type = OPTION_SWITCH, .offset = AT(in_memory),
@@ -74,10 +86,12 @@ const struct option_row option_rows[] = {
      .placeholder = "LEVEL", .initial = "process", .words = durability_words,
      .help = "What acknowledged messages survive: the end of the process, or loss of power too"},
     {.flag = "device", .environment = "DEVICEBOUND_DEVICES", .key = "devices", .group = GROUP_DATA,
+     .verbs = OF_VERB(VERB_CONNECTION_STRING) | OF_VERB(VERB_WATCH),
      .type = OPTION_DEVICES, .offset = AT(devices), .placeholder = "ID[=KEY]",
      .help = "A device that exists at start; without KEY (base64) its key is derived from ID; repeatable"},
 
     {.flag = "shared-access-key", .key = "sharedAccessKey", .group = GROUP_SECURITY, .type = OPTION_KEY,
+     .verbs = OF_VERB(VERB_CONNECTION_STRING),
      .offset = AT(shared_access_key), .placeholder = "KEY", .initial = DEFAULT_SHARED_ACCESS_KEY,
      .help = "Key (base64) of the policies iothubowner, service, device, registryRead, registryReadWrite"},
     {.flag = "auth", .key = "auth", .group = GROUP_SECURITY, .type = OPTION_CHOICE, .offset = AT(auth),
@@ -87,12 +101,16 @@ const struct option_row option_rows[] = {
      .type = OPTION_NAMES, .offset = AT(device_ca), .placeholder = "FILE",
      .help = "PEM file with CAs that devices of type certificateAuthority chain to; repeatable"},
     {.flag = "tls-cert", .key = "tlsCert", .group = GROUP_SECURITY, .type = OPTION_TEXT, .offset = AT(tls_cert),
+     .verbs = OF_VERB(VERB_CA),
      .placeholder = "FILE", .help = "Your own server certificate with its chain, PEM, instead of the issued ones"},
     {.flag = "tls-key", .key = "tlsKey", .group = GROUP_SECURITY, .type = OPTION_TEXT, .offset = AT(tls_key),
+     .verbs = OF_VERB(VERB_CA),
      .placeholder = "FILE", .help = "The private key of --tls-cert, PEM"},
     {.flag = "ca-cert", .key = "caCert", .group = GROUP_SECURITY, .type = OPTION_TEXT, .offset = AT(ca_cert),
+     .verbs = OF_VERB(VERB_CA),
      .placeholder = "FILE", .help = "Your own CA, PEM: issues the server's certificates, or belongs to --tls-cert"},
     {.flag = "ca-key", .key = "caKey", .group = GROUP_SECURITY, .type = OPTION_TEXT, .offset = AT(ca_key),
+     .verbs = OF_VERB(VERB_CA),
      .placeholder = "FILE", .help = "The private key of --ca-cert, PEM"},
 
     {.flag = "lock-timeout", .key = "cloudToDevice.lockDurationAsIso8601", .group = GROUP_CLOUD_TO_DEVICE,

@@ -50,7 +50,7 @@ struct option_row {
     int64_t least, most; /* counts; microseconds for durations */
     bool can_change; /* while the hub runs */
     const struct option_word *words; /* choices */
-    unsigned verbs; /* those of a GROUP_VERB row: sum of OF_VERB */
+    unsigned verbs; /* sum of OF_VERB: that use it beside serve; GROUP_VERB: that take it */
     const char *help;
 };
 
@@ -98,7 +98,7 @@ void option_describe_accepted(const struct option_row *row, char out[OPTION_ACCE
 /* The same in a few words; "" where the placeholder says enough. */
 void option_describe_range(const struct option_row *row, char out[OPTION_ACCEPTED_SIZE]);
 
-/* "receive, watch": the verbs that a GROUP_VERB row belongs to. */
+/* "receive, watch": the verbs that a GROUP_VERB row belongs to; "" for any other row. */
 #define OPTION_VERBS_SIZE 64
 void option_describe_verbs(const struct option_row *row, char out[OPTION_VERBS_SIZE]);
 

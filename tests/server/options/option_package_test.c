@@ -88,6 +88,49 @@ START_TEST(test_bash_completes_verbs_flags_and_words)
 }
 END_TEST
 
+/* Whether the flag is offered behind the verb; "" is none. */
+static bool is_offered(const char *verb, const char *flag)
+{
+    char words[80], word[80];
+    snprintf(words, sizeof words, "%s --", verb);
+    snprintf(word, sizeof word, " --%s ", flag);
+    return strstr(complete(words), word) != NULL;
+}
+
+START_TEST(test_bash_offers_the_flags_of_the_verb)
+{
+    ck_assert_str_eq(complete("receive d1 --"),
+        " --config --bind --control-port --complete --reject --abandon --json \n");
+    ck_assert_str_eq(complete("receive d1 --a"), " --abandon \n");
+    ck_assert_str_eq(complete("send d1 on --a"), " --ack \n");
+    ck_assert_str_eq(complete("advance PT1S --"), " --config --bind --control-port \n");
+    ck_assert_str_eq(complete("version --"), "  \n");
+    ck_assert(is_offered("watch", "device") && !is_offered("send", "device"));
+    ck_assert(is_offered("connection-string", "hostname") && !is_offered("watch", "hostname"));
+    ck_assert(is_offered("ca", "ca-key") && !is_offered("ca", "policy"));
+    for (size_t i = 0; i < option_row_count; i++) { /* the hub has all but those of single verbs */
+        bool is_setting = option_rows[i].group != GROUP_VERB;
+        ck_assert_msg(is_offered("serve", option_rows[i].flag) == is_setting, "%zu", i);
+    }
+    ck_assert(is_offered("", "in-memory") && is_offered("--auth lenient", "in-memory"));
+    ck_assert(!is_offered("", "json"));
+}
+END_TEST
+
+START_TEST(test_bash_offers_the_flags_of_single_verbs_behind_no_other)
+{
+    for (size_t i = 0; i < option_row_count; i++) {
+        const struct option_row *row = &option_rows[i];
+        for (size_t j = 0; j < option_verb_count && row->group == GROUP_VERB; j++) {
+            const struct option_verb *verb = &option_verbs[j];
+            ck_assert_msg(!verb->help || is_offered(verb->word, row->flag) ==
+                                             ((row->verbs & OF_VERB(verb->verb)) != 0),
+                "%s --%s", verb->word, row->flag);
+        }
+    }
+}
+END_TEST
+
 /* ---- the environment file ---- */
 
 static bool values_equal(const struct options *one, const struct options *other)
@@ -131,5 +174,6 @@ END_TEST
 SUITE_MAIN("what the package carries",
     test_the_manual_page_has_every_verb_and_setting_with_its_variable_and_key,
     test_the_manual_page_has_minus_signs_that_can_be_copied,
-    test_bash_completes_verbs_flags_and_words,
+    test_bash_completes_verbs_flags_and_words, test_bash_offers_the_flags_of_the_verb,
+    test_bash_offers_the_flags_of_single_verbs_behind_no_other,
     test_the_environment_file_has_every_variable_with_its_default)
