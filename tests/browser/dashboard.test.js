@@ -145,6 +145,42 @@ test('what the stream had to leave out is told', async (t) => {
   await page.getByText('1234 entries were missed').waitFor();
 });
 
+test('after a restart the journal is that of the new start, from its first entry', async (t) => {
+  const own = await Hub.start({ address: '127.0.130.5', devices: ['d1'], freePorts: true });
+  t.after(() => own.stop());
+  const sendAll = async (ids) => {
+    for (const messageId of ids) {
+      await own.ask('POST', `${API}/devices/d1/messages`, { messageId });
+    }
+  };
+  await sendAll(['old-1', 'old-2', 'old-3']);
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  let held = Promise.resolve();
+  await page.route('**/events*', (route) => held.then(() => route.continue()));
+  await page.goto(`${own.control}/`);
+  await page.getByText('live', { exact: true }).waitFor();
+  await rows(page, 'Journal', 'old-3').waitFor();
+
+  // The stream begins again when the new journal has passed the last id that the page has had.
+  let letGo;
+  held = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  own.command[own.command.indexOf('--control-port') + 1] = String(own.ports.control);
+  await own.restart();
+  const fresh = ['new-1', 'new-2', 'new-3', 'new-4', 'new-5'];
+  await sendAll(fresh);
+  letGo();
+  await rows(page, 'Journal', 'new-1').waitFor();
+  await sendAll(['new-6']);
+  await rows(page, 'Journal', 'new-6').waitFor();
+  const cells = await rows(page, 'Journal').locator('td:nth-child(4)').allTextContents();
+  assert.deepEqual(cells.filter(Boolean), ['new-6', ...fresh.reverse()]);
+  assert.equal(await rows(page, 'Journal', 'started').count(), 1);
+});
+
 test('no request leaves the origin, and nothing is complained of', async (t) => {
   const page = await open(t, { device: 'd5' });
   await rows(page, 'Journal', 'started').waitFor();

@@ -7,6 +7,7 @@ const API = "/control/v1";
 const JOURNAL_ROWS = 200;
 const FEEDBACK_ROWS = 20;
 const DEVICES_SHOWN = 200;
+const RETRY_MS = 1000;
 
 const byId = (id) => document.getElementById(id);
 const state = {
@@ -402,9 +403,6 @@ function showStream(text, kind) {
 }
 
 function take(entry) {
-  if (state.journal.length && entry.id <= state.journal[0].id) {
-    state.journal = []; /* another start of the hub */
-  }
   state.journal.unshift(entry);
   state.journal.length = Math.min(state.journal.length, 5000);
 }
@@ -417,13 +415,35 @@ function showMissed(count) {
 
 /* The newest entries there are, whether or not the stream begins; then those to come. */
 async function follow() {
-  const { last } = await get("/journal?limit=1");
-  const after = Math.max(0, last - JOURNAL_ROWS);
-  const { items } = await get(`/journal?after=${after}&limit=${JOURNAL_ROWS}`);
-  items.forEach(take);
-  showJournal();
-  const source = new EventSource(`${API}/events?after=${state.journal[0]?.id ?? after}`);
-  source.onopen = () => {
+  try {
+    const { last } = await get("/journal?limit=1");
+    const after = Math.max(0, last - JOURNAL_ROWS);
+    const { items } = await get(`/journal?after=${after}&limit=${JOURNAL_ROWS}`);
+    state.journal = [];
+    items.forEach(take);
+    showJournal();
+    listen(state.journal[0]?.id ?? after);
+  } catch {
+    showStream("not connected", "bad");
+    setTimeout(follow, RETRY_MS);
+  }
+}
+
+/* Each start of the hub counts from 1: what is behind an id of an earlier one is not all there is. */
+async function isOfThisStart(entry) {
+  const { items } = await get(`/journal?after=${entry.id - 1}&limit=1`);
+  return JSON.stringify(items[0]) === JSON.stringify(entry);
+}
+
+function listen(after) {
+  const source = new EventSource(`${API}/events?after=${after}`);
+  source.onopen = async () => {
+    const newest = state.journal[0];
+    if (newest && !(await isOfThisStart(newest).catch(() => false))) {
+      source.close();
+      follow();
+      return;
+    }
     showStream("live", "good");
     refreshSoon();
   };
@@ -512,5 +532,5 @@ byId("journal-device").addEventListener("input", showJournal);
 byId("journal-pause").addEventListener("change", showJournal);
 
 refresh();
-follow().catch((error) => notice(error.message));
+follow();
 setInterval(tick, 500);
