@@ -48,5 +48,7 @@ void control_dashboard_script(void *context, struct http_request *request)
 void control_openapi(void *context, struct http_request *request)
 {
     (void)context;
-    give(request, "openapi.json", HTTP_JSON_TYPE);
+    if (control_check_no_query(request)) {
+        give(request, "openapi.json", HTTP_JSON_TYPE);
+    }
 }

@@ -19,6 +19,9 @@ static bool refuse(
 json_t *control_read_body(struct http_request *request, const char *const *members)
 {
     struct hub_error error;
+    if (!control_check_no_query(request)) {
+        return NULL;
+    }
     if (http_request_body(request).length == 0) {
         return json_object();
     }
@@ -40,6 +43,14 @@ json_t *control_read_body(struct http_request *request, const char *const *membe
         return NULL;
     }
     return body;
+}
+
+bool control_check_bare(struct http_request *request)
+{
+    static const char *const none[] = {NULL};
+    json_t *body = control_read_body(request, none);
+    json_decref(body);
+    return body != NULL;
 }
 
 bool control_read_duration(
@@ -86,6 +97,12 @@ bool control_check_query(struct http_request *request, const char *const *parame
         }
     }
     return true;
+}
+
+bool control_check_no_query(struct http_request *request)
+{
+    static const char *const none[] = {NULL};
+    return control_check_query(request, none);
 }
 
 bool control_read_number(struct http_request *request, const char *name, uint64_t least,

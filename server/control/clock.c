@@ -19,7 +19,9 @@ static void answer_moved_clock(struct control *control, struct http_request *req
 
 void control_clock(void *context, struct http_request *request)
 {
-    answer_clock(context, request);
+    if (control_check_no_query(request)) {
+        answer_clock(context, request);
+    }
 }
 
 static void move(struct control *control, struct http_request *request, struct instant to)
@@ -85,14 +87,11 @@ void control_change_clock(void *context, struct http_request *request)
 
 static void stop_or_go(void *context, struct http_request *request, bool freeze)
 {
-    static const char *const members[] = {NULL};
     struct control *control = context;
     struct clock *clock = hub_clock(control->hub);
-    json_t *body = control_read_body(request, members);
-    if (!body) {
+    if (!control_check_bare(request)) {
         return;
     }
-    json_decref(body);
     struct instant now = hub_now(control->hub);
     if (clock_is_frozen(clock) != freeze) {
         (freeze ? clock_freeze : clock_resume)(clock);

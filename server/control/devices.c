@@ -46,6 +46,9 @@ void control_devices(void *context, struct http_request *request)
 void control_get_device(void *context, struct http_request *request)
 {
     struct control *control = context;
+    if (!control_check_no_query(request)) {
+        return;
+    }
     hub_now(control->hub);
     const struct identity *identity = find(control, request);
     if (identity) {
@@ -72,6 +75,47 @@ static void keep(struct identity_draft *draft, const json_t *body, const struct 
     draft->iot_edge = is->iot_edge;
 }
 
+/* Of an object that may be missing or null. */
+static enum hub_code check_members(
+    const json_t *parent, const char *name, const char *const *members, struct hub_error *error)
+{
+    const json_t *object = json_object_get(parent, name);
+    if (object && !json_is_null(object) && !json_is_object(object)) {
+        return hub_refuse(error, HUB_ARGUMENT_INVALID, "The member \"%s\" is not an object.", name);
+    }
+    const char *unknown = json_is_object(object) ? http_json_unknown_member(object, members) : NULL;
+    return !unknown ? HUB_OK
+                    : hub_refuse(error, HUB_ARGUMENT_INVALID,
+                          "The member \"%.64s\" of \"%s\" is not known.", unknown, name);
+}
+
+/* The registry overlooks what it does not know, as the service does; here it is a typo. */
+static enum hub_code check_authentication(const json_t *body, struct hub_error *error)
+{
+    static const char *const kinds[] = {"symmetricKey", "x509Thumbprint", "type", NULL};
+    static const char *const keys[] = {"primaryKey", "secondaryKey", NULL};
+    static const char *const thumbprints[] = {"primaryThumbprint", "secondaryThumbprint", NULL};
+    const json_t *authentication = json_object_get(body, "authentication");
+    enum hub_code code = check_members(body, "authentication", kinds, error);
+    if (code == HUB_OK) {
+        code = check_members(authentication, "symmetricKey", keys, error);
+    }
+    return code == HUB_OK ? check_members(authentication, "x509Thumbprint", thumbprints, error)
+                          : code;
+}
+
+static enum hub_code read_device(
+    const json_t *body, const char *id, struct identity_draft *draft, struct hub_error *error)
+{
+    const json_t *named = json_object_get(body, "deviceId");
+    if (named && (!json_is_string(named) || strcmp(json_string_value(named), id) != 0)) {
+        return hub_refuse(
+            error, HUB_ARGUMENT_INVALID, "The device id of the body is not the one of the path.");
+    }
+    enum hub_code code = check_authentication(body, error);
+    return code == HUB_OK ? identity_read(body, id, draft, error) : code;
+}
+
 void control_put_device(void *context, struct http_request *request)
 {
     static const char *const members[] = {
@@ -87,11 +131,7 @@ void control_put_device(void *context, struct http_request *request)
     struct identity *identity = identity_find(hub_identities(control->hub), id);
     const struct etag_condition condition = {.match = identity ? ETAG_ANY : ETAG_CREATE_ONLY};
     int status = identity ? 200 : 201;
-    const char *named = json_string_value(json_object_get(body, "deviceId"));
-    enum hub_code code = named && strcmp(named, id) != 0
-                             ? hub_refuse(&error, HUB_ARGUMENT_INVALID,
-                                   "The device id of the body is not the one of the path.")
-                             : identity_read(body, id, &draft, &error);
+    enum hub_code code = read_device(body, id, &draft, &error);
     if (code == HUB_OK) {
         if (identity) {
             keep(&draft, body, identity);
@@ -112,6 +152,9 @@ void control_delete_device(void *context, struct http_request *request)
     struct control *control = context;
     const struct etag_condition any = {.match = ETAG_ANY};
     struct hub_error error;
+    if (!control_check_no_query(request)) {
+        return;
+    }
     if (hub_delete_device(control->hub, http_request_parameter(request, 0), any, &error) ==
         HUB_OK) {
         control_answer_empty(control, request);

@@ -281,6 +281,9 @@ void control_delete_fault(void *context, struct http_request *request)
     struct control *control = context;
     const char *text = http_request_parameter(request, 0);
     char *end;
+    if (!control_check_no_query(request)) {
+        return;
+    }
     uint64_t id = strtoull(text, &end, 10);
     if (*end == '\0' && fault_remove(control->options.sessions, id)) {
         control_answer_empty(control, request);

@@ -41,12 +41,9 @@ void control_feedback(void *context, struct http_request *request)
 
 void control_flush(void *context, struct http_request *request)
 {
-    static const char *const members[] = {NULL};
     struct control *control = context;
     struct hub *hub = control->hub;
-    json_t *body = control_read_body(request, members);
-    if (body) {
-        json_decref(body);
+    if (control_check_bare(request)) {
         size_t count = feedback_flush(hub_feedback(hub), hub_now(hub));
         control_answer_json(
             control, request, 200, json_pack("{s:I}", "records", (json_int_t)count));

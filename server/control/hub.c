@@ -155,7 +155,9 @@ static void answer_hub(struct control *control, struct http_request *request)
 
 void control_hub(void *context, struct http_request *request)
 {
-    answer_hub(context, request);
+    if (control_check_no_query(request)) {
+        answer_hub(context, request);
+    }
 }
 
 /* ---- PATCH /control/v1/hub ---- */

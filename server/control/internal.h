@@ -45,11 +45,15 @@ struct actor control_actor(void);
 /* ---- reading (body.c); each refuses the request itself when it returns NULL or false ---- */
 
 /* The body as an object of these members (ends with NULL; NULL: of any, whoever takes it checks
- * them); an empty body is an empty object. Returns owned. */
+ * them); an empty body is an empty object. Who takes a body takes no query. Returns owned. */
 json_t *control_read_body(struct http_request *request, const char *const *members);
 
-/* Whether the query has only these parameters. */
+/* Whether there is neither a query nor a body; an empty object is none. */
+bool control_check_bare(struct http_request *request);
+
+/* Whether the query has only these parameters (ends with NULL), or none. */
 bool control_check_query(struct http_request *request, const char *const *parameters);
+bool control_check_no_query(struct http_request *request);
 
 /* What a list is asked for. */
 struct list_page {

@@ -93,6 +93,9 @@ void control_purge(void *context, struct http_request *request)
     struct hub_error error;
     size_t count;
     const char *id = http_request_parameter(request, 0);
+    if (!control_check_no_query(request)) {
+        return;
+    }
     if (mailbox_purge(hub_mailboxes(control->hub), id, &actor, hub_now(control->hub), &count,
             &error) != HUB_OK) {
         control_refuse(request, &error);
@@ -108,6 +111,9 @@ void control_receive(void *context, struct http_request *request)
     struct actor actor = control_actor();
     struct delivery delivery;
     struct hub_error error;
+    if (!control_check_bare(request)) {
+        return;
+    }
     if (mailbox_receive(hub_mailboxes(control->hub), http_request_parameter(request, 0), NULL,
             &actor, hub_now(control->hub), &delivery, &error) != HUB_OK) {
         control_refuse(request, &error);
@@ -177,6 +183,9 @@ void control_settle(void *context, struct http_request *request)
     struct hub_error error;
     enum hub_code code = HUB_OK;
     const char *holder = NULL;
+    if (!control_check_bare(request)) {
+        return;
+    }
     if (!read_settlement(http_request_parameter(request, 1), &settlement)) {
         code = hub_refuse(&error, HUB_GENERIC_NOT_FOUND, NULL);
     } else if (!lock_token_parse(text_of(http_request_parameter(request, 0)), &token) ||

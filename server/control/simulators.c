@@ -31,6 +31,9 @@ void control_put_simulator(void *context, struct http_request *request)
     const char *id = http_request_parameter(request, 0);
     struct simulator_rule rule;
     struct hub_error error;
+    if (!control_check_no_query(request)) {
+        return;
+    }
     json_t *body = http_request_json(request, &error);
     enum hub_code code = body ? simulator_read(body, &rule, &error) : error.code;
     json_decref(body);
@@ -47,6 +50,9 @@ void control_put_simulator(void *context, struct http_request *request)
 void control_get_simulator(void *context, struct http_request *request)
 {
     struct control *control = context;
+    if (!control_check_no_query(request)) {
+        return;
+    }
     json_t *shape = shape_simulator(control, http_request_parameter(request, 0));
     if (json_is_null(shape)) {
         refuse_unplayed(request);
@@ -58,6 +64,9 @@ void control_get_simulator(void *context, struct http_request *request)
 void control_delete_simulator(void *context, struct http_request *request)
 {
     struct control *control = context;
+    if (!control_check_no_query(request)) {
+        return;
+    }
     if (simulator_remove(control->options.sessions, http_request_parameter(request, 0))) {
         control_answer_empty(control, request);
     } else {

@@ -62,6 +62,9 @@ static bool find(struct control *control, const char *name, struct snapshot_view
 void control_get_snapshot(void *context, struct http_request *request)
 {
     struct snapshot_view view;
+    if (!control_check_no_query(request)) {
+        return;
+    }
     if (find(context, http_request_parameter(request, 0), &view)) {
         control_answer_json(context, request, 200, shape_snapshot(&view));
     } else {
@@ -86,24 +89,24 @@ static enum hub_code restore(struct control *control, void *item, struct hub_err
 static void begin(
     struct control *control, struct http_request *request, bool drops, upheaval_act *act)
 {
-    static const char *const members[] = {NULL};
-    json_t *body = control_read_body(request, members);
-    if (body) {
-        upheaval_begin(
-            control, request, drops, act, memory_copy_string(http_request_parameter(request, 0)));
-    }
-    json_decref(body);
+    upheaval_begin(
+        control, request, drops, act, memory_copy_string(http_request_parameter(request, 0)));
 }
 
 void control_save(void *context, struct http_request *request)
 {
-    begin(context, request, false, save);
+    if (control_check_bare(request)) {
+        begin(context, request, false, save);
+    }
 }
 
 /* Nobody is dropped for a snapshot that is not there. */
 void control_restore(void *context, struct http_request *request)
 {
     struct snapshot_view view;
+    if (!control_check_bare(request)) {
+        return;
+    }
     if (find(context, http_request_parameter(request, 0), &view)) {
         begin(context, request, true, restore);
     } else {
@@ -114,6 +117,9 @@ void control_restore(void *context, struct http_request *request)
 void control_delete_snapshot(void *context, struct http_request *request)
 {
     struct control *control = context;
+    if (!control_check_no_query(request)) {
+        return;
+    }
     if (snapshot_remove(hub_snapshots(control->hub), http_request_parameter(request, 0))) {
         control_answer_empty(control, request);
     } else {

@@ -193,6 +193,27 @@ START_TEST(test_a_device_is_put_shown_listed_and_deleted)
 }
 END_TEST
 
+START_TEST(test_a_typo_in_an_authentication_is_refused)
+{
+    static const struct {
+        const char *body, *words;
+    } cases[] = {{"{\"authentication\":{\"symetricKey\":{}}}", "symetricKey"},
+        {"{\"authentication\":{\"symmetricKey\":{\"primary\":\"\"}}}", "\"primary\""},
+        {"{\"authentication\":{\"x509Thumbprint\":{\"thumb\":\"\"}}}", "thumb"},
+        {"{\"authentication\":{\"symmetricKey\":1}}", "symmetricKey"},
+        {"{\"authentication\":{\"x509Thumbprint\":\"\"}}", "x509Thumbprint"},
+        {"{\"authentication\":1}", "authentication"}, {"{\"deviceId\":1}", "device id"}};
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        check_refused(400, "PUT", V1 "/devices/d1", cases[i].body, cases[i].words);
+        check_refused(400, "PUT", V1 "/devices/new", cases[i].body, cases[i].words);
+    }
+    act(200, "PUT", V1 "/devices/d1", "{\"authentication\":null}");
+    act(200, "PUT", V1 "/devices/d1", "{\"authentication\":{\"symmetricKey\":null}}");
+    finish();
+}
+END_TEST
+
 START_TEST(test_lists_go_page_by_page)
 {
     begin();
@@ -551,10 +572,10 @@ SUITE_MAIN("control", test_health_readiness_and_ca_are_told, test_the_hub_shows_
     test_what_is_not_there_is_a_problem, test_foreign_hosts_and_origins_are_refused,
     test_the_clock_is_advanced_and_set, test_the_clock_stops_and_goes_on,
     test_a_clock_that_cannot_be_so_is_refused, test_advance_answers_after_what_fell_due,
-    test_a_device_is_put_shown_listed_and_deleted, test_lists_go_page_by_page,
-    test_a_message_is_sent_and_shown, test_a_message_that_cannot_be_is_refused,
-    test_a_device_is_played, test_a_purge_and_a_flush_tell_their_count,
-    test_feedback_is_shown_and_not_taken, test_feedback_goes_page_by_page, test_telemetry_is_shown,
-    test_telemetry_goes_page_by_page, test_the_journal_is_filtered,
-    test_a_wait_ends_with_its_last_entry, test_a_wait_that_is_over_tells_what_it_saw,
-    test_connections_are_listed_and_dropped)
+    test_a_device_is_put_shown_listed_and_deleted, test_a_typo_in_an_authentication_is_refused,
+    test_lists_go_page_by_page, test_a_message_is_sent_and_shown,
+    test_a_message_that_cannot_be_is_refused, test_a_device_is_played,
+    test_a_purge_and_a_flush_tell_their_count, test_feedback_is_shown_and_not_taken,
+    test_feedback_goes_page_by_page, test_telemetry_is_shown, test_telemetry_goes_page_by_page,
+    test_the_journal_is_filtered, test_a_wait_ends_with_its_last_entry,
+    test_a_wait_that_is_over_tells_what_it_saw, test_connections_are_listed_and_dropped)

@@ -126,6 +126,10 @@ START_TEST(test_operations_are_whole)
             json_object_set_new(ids, id, json_true());
             ck_assert_msg(text(operation, "summary")[0], "%s", id);
             ck_assert_msg(json_object_size(json_object_get(operation, "responses")) > 1, "%s", id);
+            /* A body may be too large for its route. */
+            ck_assert_msg(!json_object_get(operation, "requestBody") ||
+                              json_object_get(json_object_get(operation, "responses"), "413"),
+                "%s", id);
             check_names(path, operation);
         }
     }
@@ -281,6 +285,38 @@ START_TEST(test_every_event_of_the_journal_is_described)
 }
 END_TEST
 
+/* "/a/{}/b" as a request names it. */
+static void write_target(const char *pattern, char *out)
+{
+    for (; *pattern; pattern++) {
+        *out++ = *pattern == '{' ? 'd' : *pattern == '}' ? '1' : *pattern;
+    }
+    *out = '\0';
+}
+
+/* A typo does not pass: neither in the query, nor in the body of who takes one. */
+START_TEST(test_what_is_not_described_is_refused_by_name)
+{
+    begin();
+    size_t count = 0;
+    for (const struct http_route *route = control_routes; route->method; route++) {
+        char target[200], query[220];
+        write_target(route->pattern, target);
+        snprintf(query, sizeof query, "%s?nonsense=1", target);
+        if (strncmp(target, V1, sizeof V1 - 1) == 0) {
+            check_refused(400, route->method, query, NULL, "nonsense");
+            count++;
+        }
+        if (route->body_max > 0) {
+            check_refused(400, route->method, target, "{\"nonsense\":1}", "nonsense");
+        }
+    }
+    ck_assert_uint_gt(count, 30);
+    finish();
+}
+END_TEST
+
 SUITE_MAIN("openapi", test_every_route_is_described_and_nothing_else, test_operations_are_whole,
     test_references_lead_somewhere_and_every_schema_is_used,
-    test_answers_have_the_described_members, test_every_event_of_the_journal_is_described)
+    test_answers_have_the_described_members, test_every_event_of_the_journal_is_described,
+    test_what_is_not_described_is_refused_by_name)
