@@ -36,6 +36,24 @@ static void date_from_days(int64_t days, int *year, int *month, int *day)
     *year = (int)(year_of_era + era * 400 + (*month <= 2));
 }
 
+/* As many digits, with zeros before them. Returns their end. */
+static char *write_digits(char *at, int count, int number)
+{
+    for (int i = count - 1; i >= 0; i--) {
+        at[i] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    return at + count;
+}
+
+static char *write_field(char *at, int count, int number, char separator)
+{
+    at = write_digits(at, count, number);
+    *at++ = separator;
+    return at;
+}
+
+/* Digit by digit: every entry of the event stream has one. */
 void iso8601_format_instant(struct instant at, int decimals, char out[ISO8601_SIZE])
 {
     int64_t us = at.us;
@@ -49,15 +67,18 @@ void iso8601_format_instant(struct instant at, int decimals, char out[ISO8601_SI
     int year, month, day;
     date_from_days(days, &year, &month, &day);
     int seconds = (int)(of_day / SECOND);
-    int length = snprintf(out, ISO8601_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day,
-        seconds / 3600, seconds / 60 % 60, seconds % 60);
+    char *end = write_field(out, 4, year, '-');
+    end = write_field(end, 2, month, '-');
+    end = write_field(end, 2, day, 'T');
+    end = write_field(end, 2, seconds / 3600, ':');
+    end = write_field(end, 2, seconds / 60 % 60, ':');
+    end = write_digits(end, 2, seconds % 60);
     if (decimals > 0) {
-        char fraction[16];
-        snprintf(fraction, sizeof fraction, "%06d0", (int)(of_day % SECOND));
-        length += snprintf(out + length, (size_t)(ISO8601_SIZE - length), ".%.*s",
-            decimals > 7 ? 7 : decimals, fraction);
+        *end++ = '.';
+        write_field(end, 6, (int)(of_day % SECOND), '0');
+        end += decimals > 7 ? 7 : decimals;
     }
-    snprintf(out + length, (size_t)(ISO8601_SIZE - length), "Z");
+    strcpy(end, "Z");
 }
 
 void iso8601_format_duration(struct duration span, char out[ISO8601_SIZE])

@@ -40,13 +40,9 @@ static void send_text(struct listener *listener, char *text)
 
 static char *entry_text(const struct journal_entry *entry)
 {
-    json_t *shape = shape_entry(entry);
-    char *data = json_dumps(shape, JSON_COMPACT);
-    size_t size = strlen(data) + 64;
-    char *text = memory_allocate(size);
-    snprintf(text, size, "id: %" PRIu64 "\ndata: %s\n\n", entry->id, data);
-    free(data);
-    json_decref(shape);
+    char *text = memory_grow(NULL, entry_size(entry) + 64, 1);
+    int head = sprintf(text, "id: %" PRIu64 "\ndata: ", entry->id);
+    strcpy(entry_write(entry, text + head), "\n\n");
     return text;
 }
 

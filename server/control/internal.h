@@ -84,8 +84,13 @@ json_t *shape_device(struct control *control, const struct identity *identity);
 json_t *shape_message(const struct message *message);
 void shape_set_view(json_t *shape, const struct queue_view *view); /* where it is in its queue */
 json_t *shape_telemetry(const struct telemetry_item *item);
-json_t *shape_entry(const struct journal_entry *entry);
 json_t *shape_connection(const struct connection_view *view);
+
+/* An entry of the journal (entry.c), also as text: `out` has room for entry_size(entry). Returns
+ * its end. */
+json_t *shape_entry(const struct journal_entry *entry);
+size_t entry_size(const struct journal_entry *entry);
+char *entry_write(const struct journal_entry *entry, char *out);
 
 /* A list and where its next page begins; `next` NULL: nowhere. Takes `items`. */
 json_t *shape_list(json_t *items, const char *next);

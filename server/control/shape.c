@@ -209,35 +209,3 @@ json_t *shape_telemetry(const struct telemetry_item *item)
     json_object_set_new(shape, "body", shape_body(telemetry_event_body(item->event)));
     return shape;
 }
-
-/* ---- the journal ---- */
-
-static void set_if(json_t *shape, const char *name, const char *text)
-{
-    if (text) {
-        json_object_set_new(shape, name, http_json_text(text_of(text)));
-    }
-}
-
-json_t *shape_entry(const struct journal_entry *entry)
-{
-    json_t *shape = json_object();
-    json_object_set_new(shape, "id", json_integer((json_int_t)entry->id));
-    json_object_set_new(shape, "time", shape_instant(entry->at));
-    json_object_set_new(shape, "event", json_string(journal_event_name(entry->event)));
-    set_if(shape, "device", entry->device);
-    set_if(shape, "messageId", entry->message_id);
-    if (entry->sequence > 0) {
-        json_object_set_new(shape, "sequenceNumber", json_integer((json_int_t)entry->sequence));
-        json_object_set_new(
-            shape, "deliveryCount", json_integer((json_int_t)entry->delivery_count));
-    }
-    set_if(shape, "from", entry->from);
-    set_if(shape, "to", entry->to);
-    set_if(shape, "protocol", entry->protocol);
-    if (entry->connection > 0) {
-        json_object_set_new(shape, "connection", json_integer((json_int_t)entry->connection));
-    }
-    set_if(shape, "reason", entry->reason);
-    return shape;
-}

@@ -1,0 +1,83 @@
+/*
+ * An entry of the journal as JSON. Written by hand: a loaded hub makes a hundred thousand of them
+ * in a second, and an object for each would cost it a third of that while somebody listens.
+ */
+#include "server/control/internal.h"
+#include "store/iso8601.h"
+#include "store/memory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIXED 512 /* names, numbers, and what is one word of ours */
+#define ESCAPED 6 /* bytes for one at most: \u001f */
+
+static size_t length_of(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
+size_t entry_size(const struct journal_entry *entry)
+{
+    return FIXED + ESCAPED * (length_of(entry->device) + length_of(entry->message_id) +
+                                 length_of(entry->reason));
+}
+
+/* Whether it is the same in JSON. */
+static bool is_plain(const char *text)
+{
+    while (*text >= 0x20 && *text < 0x7f && *text != '"' && *text != '\\') {
+        text++;
+    }
+    return *text == '\0';
+}
+
+static char *write_member(char *at, const char *name, const char *text)
+{
+    if (!text) {
+        return at;
+    }
+    at = stpcpy(stpcpy(stpcpy(at, ",\""), name), "\":");
+    if (is_plain(text)) {
+        return stpcpy(stpcpy(stpcpy(at, "\""), text), "\"");
+    }
+    json_t *value = http_json_text(text_of(text));
+    char *escaped = json_dumps(value, JSON_ENCODE_ANY);
+    at = stpcpy(at, escaped);
+    free(escaped);
+    json_decref(value);
+    return at;
+}
+
+char *entry_write(const struct journal_entry *entry, char *out)
+{
+    char time[ISO8601_SIZE], *at = out;
+    iso8601_format_instant(entry->at, 3, time);
+    at += sprintf(at, "{\"id\":%" PRIu64 ",\"time\":\"%s\",\"event\":\"%s\"", entry->id, time,
+        journal_event_name(entry->event));
+    at = write_member(at, "device", entry->device);
+    at = write_member(at, "messageId", entry->message_id);
+    if (entry->sequence > 0) {
+        at += sprintf(at, ",\"sequenceNumber\":%" PRIu64 ",\"deliveryCount\":%" PRIu32,
+            entry->sequence, entry->delivery_count);
+    }
+    at = write_member(at, "from", entry->from);
+    at = write_member(at, "to", entry->to);
+    at = write_member(at, "protocol", entry->protocol);
+    if (entry->connection > 0) {
+        at += sprintf(at, ",\"connection\":%" PRIu64, entry->connection);
+    }
+    at = write_member(at, "reason", entry->reason);
+    return stpcpy(at, "}");
+}
+
+json_t *shape_entry(const struct journal_entry *entry)
+{
+    char *text = memory_allocate(entry_size(entry));
+    entry_write(entry, text);
+    json_t *shape = json_loads(text, 0, NULL);
+    free(text);
+    return shape;
+}
