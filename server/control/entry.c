@@ -6,8 +6,6 @@
 #include "store/iso8601.h"
 #include "store/memory.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,23 +49,35 @@ static char *write_member(char *at, const char *name, const char *text)
     return at;
 }
 
+static char *write_number(char *at, const char *name, uint64_t number)
+{
+    char digits[24], *first = digits + sizeof digits - 1;
+    *first = '\0';
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return stpcpy(stpcpy(at, name), first);
+}
+
 char *entry_write(const struct journal_entry *entry, char *out)
 {
-    char time[ISO8601_SIZE], *at = out;
+    char time[ISO8601_SIZE];
     iso8601_format_instant(entry->at, 3, time);
-    at += sprintf(at, "{\"id\":%" PRIu64 ",\"time\":\"%s\",\"event\":\"%s\"", entry->id, time,
-        journal_event_name(entry->event));
+    char *at = write_number(out, "{\"id\":", entry->id);
+    at = stpcpy(stpcpy(at, ",\"time\":\""), time);
+    at = stpcpy(stpcpy(stpcpy(at, "\",\"event\":\""), journal_event_name(entry->event)), "\"");
     at = write_member(at, "device", entry->device);
     at = write_member(at, "messageId", entry->message_id);
     if (entry->sequence > 0) {
-        at += sprintf(at, ",\"sequenceNumber\":%" PRIu64 ",\"deliveryCount\":%" PRIu32,
-            entry->sequence, entry->delivery_count);
+        at = write_number(at, ",\"sequenceNumber\":", entry->sequence);
+        at = write_number(at, ",\"deliveryCount\":", entry->delivery_count);
     }
     at = write_member(at, "from", entry->from);
     at = write_member(at, "to", entry->to);
     at = write_member(at, "protocol", entry->protocol);
     if (entry->connection > 0) {
-        at += sprintf(at, ",\"connection\":%" PRIu64, entry->connection);
+        at = write_number(at, ",\"connection\":", entry->connection);
     }
     at = write_member(at, "reason", entry->reason);
     return stpcpy(at, "}");

@@ -16,6 +16,7 @@
 #include <utlist.h>
 
 #define LISTENERS_MAX 100
+#define PAUSE_MS 5
 #define HEARTBEAT_MS 15000 /* so that a client that is gone is noticed, and proxies stay open */
 
 struct listener {
@@ -109,14 +110,33 @@ static void gone(void *context)
 
 static const struct http_feed_events feed_events = {read_more, gone};
 
-void listeners_wake(struct control *control)
+static void wake(void *context)
 {
+    struct control *control = context;
     uint64_t last = journal_last_id(hub_journal(control->hub));
     struct listener *listener;
     DL_FOREACH (control->listeners, listener) {
         if (listener->looked < last) {
             http_feed_wake(listener->feed);
         }
+    }
+    control->woken_ms = clock_monotonic_ms();
+    control->wakes_later = false;
+}
+
+/* At once after a quiet while, else together with what comes: to wake one is a dozen system calls,
+ * and a hub at full load ends a turn every few messages. */
+void listeners_wake(struct control *control)
+{
+    if (!control->waking || control->wakes_later) {
+        return;
+    }
+    int64_t rest = control->woken_ms + PAUSE_MS - clock_monotonic_ms();
+    if (rest <= 0) {
+        wake(control);
+    } else {
+        control->wakes_later = true;
+        loop_timer_arm(control->waking, rest);
     }
 }
 
@@ -138,7 +158,8 @@ void listeners_dismiss(struct control *control)
         http_feed_end(listener->feed);
     }
     loop_timer_free(control->heartbeat);
-    control->heartbeat = NULL;
+    loop_timer_free(control->waking);
+    control->heartbeat = control->waking = NULL;
 }
 
 /* Where to begin: behind what the client had last, behind `after`, else now. False: refused. */
@@ -191,6 +212,8 @@ static void begin(struct control *control, struct http_request *request,
     if (!control->heartbeat) {
         control->heartbeat = loop_timer_create(control->options.loop, beat, control);
         loop_timer_arm(control->heartbeat, HEARTBEAT_MS);
+        control->waking = loop_timer_create(control->options.loop, wake, control);
+        control->wakes_later = false;
     }
 }
 

@@ -17,7 +17,9 @@ struct control {
     struct http_server *http;
     struct waiter *waiters; /* wait.c */
     struct listener *listeners; /* events.c */
-    struct loop_timer *heartbeat;
+    struct loop_timer *heartbeat, *waking; /* since somebody listens */
+    int64_t woken_ms; /* when listeners were, on the monotonic clock */
+    bool wakes_later; /* `waking` is armed */
     struct upheaval *upheavals; /* upheaval.c */
     struct loop_timer *upheaval_timer;
 };
