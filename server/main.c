@@ -1,6 +1,6 @@
 /* devicebound: a local IoT Hub for testing cloud-to-device messages. */
 #include "server/process.h"
-#include "server/verbs.h"
+#include "server/verbs/verbs.h"
 #include "store/log.h"
 
 extern char **environ;

@@ -2,8 +2,8 @@
  * Asks a running hub over its control port. Called by server/verbs and what belongs to it, in a
  * process of its own: calls block.
  */
-#ifndef DEVICEBOUND_SERVER_CONTROL_CLIENT_H
-#define DEVICEBOUND_SERVER_CONTROL_CLIENT_H
+#ifndef DEVICEBOUND_SERVER_VERBS_CONTROL_CLIENT_H
+#define DEVICEBOUND_SERVER_VERBS_CONTROL_CLIENT_H
 
 #include "server/options/options.h"
 

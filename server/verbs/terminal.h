@@ -1,8 +1,8 @@
 /*
  * Texts of peers on a terminal. Called by server/verbs and what belongs to it.
  */
-#ifndef DEVICEBOUND_SERVER_TERMINAL_H
-#define DEVICEBOUND_SERVER_TERMINAL_H
+#ifndef DEVICEBOUND_SERVER_VERBS_TERMINAL_H
+#define DEVICEBOUND_SERVER_VERBS_TERMINAL_H
 
 #include <stdbool.h>
 #include <stdio.h>

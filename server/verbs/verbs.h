@@ -1,8 +1,8 @@
 /*
  * The verbs beside serve. Called by server/main.
  */
-#ifndef DEVICEBOUND_SERVER_VERBS_H
-#define DEVICEBOUND_SERVER_VERBS_H
+#ifndef DEVICEBOUND_SERVER_VERBS_VERBS_H
+#define DEVICEBOUND_SERVER_VERBS_VERBS_H
 
 #include "server/exit_code.h"
 #include "server/options/options.h"

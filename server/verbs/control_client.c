@@ -1,4 +1,4 @@
-#include "server/control_client.h"
+#include "server/verbs/control_client.h"
 
 #include "store/memory.h"
 

@@ -1,12 +1,12 @@
-#include "server/verbs.h"
+#include "server/verbs/verbs.h"
 
 #include "server/certificates/certificates.h"
-#include "server/companions.h"
 #include "server/connection_string.h"
-#include "server/control_client.h"
 #include "server/process.h"
-#include "server/terminal.h"
-#include "server/watch.h"
+#include "server/verbs/companions.h"
+#include "server/verbs/control_client.h"
+#include "server/verbs/terminal.h"
+#include "server/verbs/watch.h"
 #include "store/log.h"
 
 #include <jansson.h>

@@ -2,8 +2,8 @@
  * The verb watch: the journal of a running hub as it grows, in columns on a terminal, else as JSON
  * lines. Called by server/verbs.
  */
-#ifndef DEVICEBOUND_SERVER_WATCH_H
-#define DEVICEBOUND_SERVER_WATCH_H
+#ifndef DEVICEBOUND_SERVER_VERBS_WATCH_H
+#define DEVICEBOUND_SERVER_VERBS_WATCH_H
 
 #include "server/exit_code.h"
 #include "server/options/options.h"

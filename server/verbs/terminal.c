@@ -1,4 +1,4 @@
-#include "server/terminal.h"
+#include "server/verbs/terminal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
-#include "server/watch.h"
+#include "server/verbs/watch.h"
 
-#include "server/control_client.h"
-#include "server/terminal.h"
-#include "server/verbs.h"
+#include "server/verbs/control_client.h"
+#include "server/verbs/terminal.h"
+#include "server/verbs/verbs.h"
 
 #include <jansson.h>
 #include <signal.h>

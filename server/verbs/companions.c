@@ -1,9 +1,9 @@
-#include "server/companions.h"
+#include "server/verbs/companions.h"
 
 #include "protocols/http/json.h"
-#include "server/control_client.h"
-#include "server/terminal.h"
-#include "server/verbs.h"
+#include "server/verbs/control_client.h"
+#include "server/verbs/terminal.h"
+#include "server/verbs/verbs.h"
 #include "store/iso8601.h"
 #include "store/memory.h"
 #include "store/message.h"
