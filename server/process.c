@@ -1,5 +1,6 @@
 #include "server/process.h"
 
+#include "protocols/session/fault_order.h"
 #include "protocols/session/throttle.h"
 #include "protocols/stream/socket_stream.h"
 #include "server/certificates/certificates.h"
@@ -211,6 +212,7 @@ enum exit_code process_open_sessions(struct process *process)
 {
     process->sessions = sessions_open(process->hub);
     throttle_set_profile(process->sessions, (enum throttle_profile)process->options->throttle);
+    fault_orders_take(process->sessions, process->options->faults_from_telemetry);
     return EXIT_DONE;
 }
 

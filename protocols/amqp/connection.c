@@ -154,6 +154,7 @@ static void destroy(struct amqp_connection *connection)
     loop_timer_free(connection->timer);
     loop_timer_free(connection->flush);
     amqp_fault_let_go(connection, NULL);
+    amqp_orders_release(connection);
     loop_timer_free(connection->held_timer);
     pn_connection_driver_destroy(&connection->driver);
     frame_guard_release(&connection->guard);

@@ -34,8 +34,10 @@
 #define AMQP_STRAY_TRANSFERS_MAX 1000 /* on links that were refused or ended */
 #define AMQP_DEAD_LINKS_MAX 1000 /* ended with deliveries nobody will settle */
 #define AMQP_REPLIES_MAX 1000 /* waiting for credit */
+#define AMQP_ORDERS_MAX 16 /* faults that devices ordered, waiting or in force */
 
 struct amqp_link;
+struct amqp_order;
 struct reply;
 
 struct amqp_server {
@@ -95,6 +97,8 @@ struct amqp_connection {
     struct loop_timer *timer, *flush, *held_timer;
     struct amqp_held held;
     bool is_repeating; /* what was held: no fault strikes it again */
+    struct amqp_order *orders; /* of faults, by its devices */
+    size_t order_count;
     char sasl_device[IDENTITY_NAME_MAX + 1]; /* shown by PLAIN; "": none */
     bool flush_is_due, stream_has_ended, reset, output_was_full;
     const char *reason; /* why it ends, for the journal; static */

@@ -6,6 +6,7 @@
 #define DEVICEBOUND_PROTOCOLS_AMQP_FAULT_H
 
 #include "protocols/amqp/link.h"
+#include "protocols/session/fault_order.h"
 
 /* Asks at a hook point. `work` is what is done again after a delay; its bytes are copied. True: go
  * on with what `fault` says. False: the connection has ended, with its links, or the work is done
@@ -24,5 +25,13 @@ void amqp_fault_strike(struct amqp_connection *connection, enum fault_action act
 
 /* Answers the delivery after the commit, as the link's kind does, unless that is to be lost. */
 void amqp_fault_await(struct amqp_link *link, pn_delivery_t *delivery, const struct fault *fault);
+
+/* ---- what devices order, in fault_order.c ---- */
+
+/* Begins what the device of a telemetry link orders by the message, if it orders anything. */
+void amqp_orders_begin(const struct amqp_link *link, const struct telemetry_event *event);
+
+/* Forgets what was begun and is not over. */
+void amqp_orders_release(struct amqp_connection *connection);
 
 #endif

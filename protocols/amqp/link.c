@@ -328,6 +328,7 @@ void amqp_links_end_session(struct amqp_connection *connection, pn_session_t *se
 {
     struct amqp_link *link, *next;
     connection->dead_links -= dead_links_of(session);
+    pn_session_set_context(session, NULL);
     DL_FOREACH_SAFE (connection->links, link, next) {
         if (pn_link_session(link->wire) == session) {
             amqp_link_release(link);

@@ -72,7 +72,7 @@ void amqp_link_flow(pn_link_t *wire);
 /* Reads what has come in on it. */
 void amqp_link_receive(struct amqp_connection *connection, pn_link_t *wire);
 
-/* The session is over, with all its links. */
+/* The session is over, with all its links: by either side, or by both. */
 void amqp_links_end_session(struct amqp_connection *connection, pn_session_t *session);
 
 /* ---- for the kinds ---- */

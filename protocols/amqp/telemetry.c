@@ -12,6 +12,7 @@ static void take(void *context, struct telemetry_event *event)
     const struct amqp_link *link = context;
     struct hub *hub = link->connection->server->context.hub;
     struct actor actor = connection_actor(link->connection->session);
+    amqp_orders_begin(link, event);
     telemetry_take(hub_telemetry(hub), event, link->device_id, &actor, NULL, hub_now(hub));
 }
 

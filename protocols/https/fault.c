@@ -1,5 +1,6 @@
 #include "protocols/https/fault.h"
 
+#include "protocols/session/fault_order.h"
 #include "store/memory.h"
 
 #include <stdlib.h>
@@ -125,5 +126,24 @@ bool https_fault_takes_answer(struct http_request *request)
         return false;
     }
     http_request_abort(request, is_marked(request, MARK_RESET_AFTER));
+    return true;
+}
+
+bool https_fault_takes_order(struct https_server *server, struct http_request *request,
+    const char *device_id, const struct telemetry_event *event)
+{
+    const struct connection *client = http_request_client(request);
+    struct fault_order order;
+    if (!fault_order_read(client, device_id, event, &order)) {
+        return false;
+    }
+    fault_order_note(client, device_id, &order);
+    if (order.kind == ORDER_REFUSE) {
+        struct hub_error error;
+        hub_refuse(&error, order.code, NULL);
+        answer_refusal(server, request, &error);
+    } else {
+        http_request_abort(request, true);
+    }
     return true;
 }

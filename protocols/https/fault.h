@@ -19,6 +19,11 @@ bool https_fault_duplicates(const struct http_request *request); /* its message 
 /* Instead of the answer of a request that was to lose it. False: answer. */
 bool https_fault_takes_answer(struct http_request *request);
 
+/* What the device orders by the message strikes this request, at once: a connection is nothing that
+ * lasts here. False: it orders nothing. */
+bool https_fault_takes_order(struct https_server *server, struct http_request *request,
+    const char *device_id, const struct telemetry_event *event);
+
 /* Requests that wait for a delay are refused: those of that connection; NULL: all. */
 void https_faults_release(struct https_server *server, const struct connection *connection);
 

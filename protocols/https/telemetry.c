@@ -134,7 +134,12 @@ void telemetry_send(void *context, struct http_request *request)
         return;
     }
     if (!is_batch(request)) {
-        take(server, request, message_read_event(request));
+        struct telemetry_event *event = message_read_event(request);
+        if (https_fault_takes_order(server, request, http_request_parameter(request, 0), event)) {
+            telemetry_event_free(event);
+            return;
+        }
+        take(server, request, event);
     } else if (!take_batch(server, request, &error)) {
         answer_refusal(server, request, &error);
         return;

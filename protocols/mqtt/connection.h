@@ -14,6 +14,7 @@
 #include "protocols/mqtt/topic.h"
 #include "protocols/mqtt/window.h"
 #include "protocols/session/fault.h"
+#include "protocols/session/fault_order.h"
 #include "protocols/session/throttle.h"
 
 #include <uthash.h>
@@ -84,6 +85,8 @@ struct mqtt_connection {
     struct mqtt_delayed *delayed; /* messages that wait for theirs, in order */
     size_t delayed_count;
     struct loop_timer *delayed_timer;
+    struct fault_order order; /* by the device; while there is a timer */
+    struct loop_timer *order_timer;
 
     struct mqtt_reply *first_reply, *last_reply;
     size_t reply_bytes;
@@ -153,7 +156,12 @@ bool mqtt_fault_passes(struct mqtt_connection *connection, enum fault_operation 
 /* Instead of an answer that is to be lost. False: answer. */
 bool mqtt_fault_takes_answer(struct mqtt_connection *connection, const struct fault *fault);
 
-/* Forgets the packet that is held. */
+/* Begins what the device orders by the message, if it orders anything: the message is not taken
+ * then, and not answered. False: it is one like any other. */
+bool mqtt_fault_takes_order(
+    struct mqtt_connection *connection, const struct telemetry_event *event);
+
+/* Forgets the packet that is held, and the order. */
 void mqtt_fault_let_go(struct mqtt_connection *connection);
 
 /* ---- handlers of packets; false: the connection has to be closed, `*clause` says why ---- */

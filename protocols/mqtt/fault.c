@@ -44,6 +44,8 @@ void mqtt_fault_let_go(struct mqtt_connection *connection)
     connection->is_held = false;
     loop_timer_free(connection->held_timer);
     connection->held_timer = NULL;
+    loop_timer_free(connection->order_timer);
+    connection->order_timer = NULL;
 }
 
 /* ---- asking ---- */
@@ -89,4 +91,32 @@ bool mqtt_fault_takes_answer(struct mqtt_connection *connection, const struct fa
             connection, NULL, 0, fault->action == FAULT_DROP ? drop_now : close_now);
     }
     return fault->after_commit || fault->action == FAULT_LOSE_ACK;
+}
+
+/* ---- what devices order ---- */
+
+/* An error ends the connection too, and nothing of it is left for the next one. */
+static void order_is_due(void *context)
+{
+    struct mqtt_connection *connection = context;
+    const struct fault_order *order = &connection->order;
+    fault_order_note(connection->connection, connection->device_id, order);
+    strike(connection,
+        &(struct fault){.action = order->kind == ORDER_DROP ? FAULT_DROP : FAULT_CLOSE});
+}
+
+/* One is enough, since each ends the connection: what comes before that is not answered either. */
+bool mqtt_fault_takes_order(struct mqtt_connection *connection, const struct telemetry_event *event)
+{
+    struct fault_order order;
+    if (!fault_order_read(connection->connection, connection->device_id, event, &order)) {
+        return false;
+    }
+    if (!connection->order_timer) {
+        connection->order = order;
+        connection->order_timer =
+            loop_timer_create(connection->server->context->loop, order_is_due, connection);
+        loop_timer_arm(connection->order_timer, order.delay.us / 1000);
+    }
+    return true;
 }

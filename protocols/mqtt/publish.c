@@ -142,6 +142,10 @@ static bool take_telemetry(struct mqtt_connection *connection, const struct pack
         hub_count_refusal(HUB_THROTTLING_EXCEPTION);
         return refuse(clause, hub_code_name(HUB_THROTTLING_EXCEPTION));
     }
+    if (mqtt_fault_takes_order(connection, event)) {
+        telemetry_event_free(event);
+        return true;
+    }
     publish_take_event(connection, event, publish->retain ? "mqtt-retain" : NULL);
     if (!mqtt_fault_takes_answer(connection, &fault)) {
         acknowledge(connection, publish);

@@ -187,7 +187,7 @@ static bool glob_fits(const char *pattern, const char *text)
     return *pattern == '\0';
 }
 
-static enum fault_family family_of(enum protocol protocol)
+enum fault_family fault_family_of(enum protocol protocol)
 {
     static const enum fault_family families[] = {[PROTOCOL_AMQP] = FAULT_AMQP,
         [PROTOCOL_AMQP_WS] = FAULT_AMQP,
@@ -197,12 +197,23 @@ static enum fault_family family_of(enum protocol protocol)
     return families[protocol];
 }
 
-static bool fits(const struct fault_rule *rule, enum fault_family family,
+static bool fits_who(
+    const struct fault_rule *rule, const struct connection *connection, const char *device_id)
+{
+    if (rule->connection != 0) {
+        return rule->connection == connection->id && device_id &&
+               strcmp(rule->device, device_id) == 0;
+    }
+    return rule->device[0] == '\0' || (device_id && glob_fits(rule->device, device_id));
+}
+
+static bool fits(const struct fault_rule *rule, const struct connection *connection,
     enum fault_operation operation, const char *device_id)
 {
+    enum fault_family family = fault_family_of(connection->protocol);
     return (rule->family == FAULT_ANY_FAMILY || rule->family == family) &&
            (rule->operation == FAULT_ANY_OPERATION || rule->operation == operation) &&
-           (rule->device[0] == '\0' || (device_id && glob_fits(rule->device, device_id))) &&
+           fits_who(rule, connection, device_id) &&
            point_makes_sense(family, operation, rule->fault.action, rule->fault.after_commit);
 }
 
@@ -242,8 +253,7 @@ const char *fault_action_name(enum fault_action action)
     return names[action];
 }
 
-static void note(
-    const struct connection *connection, const char *device_id, const struct fault *fault)
+void fault_note(const struct connection *connection, const char *device_id, const char *reason)
 {
     struct hub *hub = connection->sessions->hub;
     journal_note(hub_journal(hub), &(struct journal_entry){.at = hub_now(hub),
@@ -251,7 +261,7 @@ static void note(
                                        .device = device_id,
                                        .protocol = protocol_name(connection->protocol),
                                        .connection = connection->id,
-                                       .reason = fault_action_name(fault->action)});
+                                       .reason = reason});
 }
 
 struct fault fault_ask(
@@ -259,12 +269,11 @@ struct fault fault_ask(
 {
     const struct sessions *sessions = connection->sessions;
     struct kept *kept = sessions->faults ? sessions->faults->rules : NULL;
-    enum fault_family family = family_of(connection->protocol);
     bool was_asked = operation == FAULT_CONNECT && connection->fault_was_asked;
     connection->fault_was_asked |= operation == FAULT_CONNECT;
     for (; kept && !was_asked; kept = kept->next) {
-        if (fits(&kept->rule, family, operation, device_id) && strikes(kept)) {
-            note(connection, device_id, &kept->rule.fault);
+        if (fits(&kept->rule, connection, operation, device_id) && strikes(kept)) {
+            fault_note(connection, device_id, fault_action_name(kept->rule.fault.action));
             return kept->rule.fault;
         }
     }

@@ -60,6 +60,7 @@ struct fault_rule {
     enum fault_family family;
     enum fault_operation operation;
     char device[IDENTITY_NAME_MAX + 1]; /* or module; with * and ?; "": any, also none */
+    uint64_t connection; /* 0: any; else this one, and `device` is a name as it stands */
     uint64_t after;
     uint64_t times; /* 0: without end */
     double probability;

@@ -5,7 +5,7 @@
 #ifndef DEVICEBOUND_PROTOCOLS_SESSION_SESSIONS_H
 #define DEVICEBOUND_PROTOCOLS_SESSION_SESSIONS_H
 
-#include "protocols/session/session.h"
+#include "protocols/session/fault.h"
 
 #include <uthash.h>
 
@@ -51,6 +51,7 @@ struct sessions {
     struct attended_device *attended;
     struct simulator *simulators; /* by device id */
     struct faults *faults; /* NULL: there was never one */
+    bool takes_fault_orders;
     struct throttle *throttle; /* NULL: there was never a profile */
 };
 
@@ -62,6 +63,9 @@ void simulators_remove_all(struct sessions *sessions);
 
 /* Implemented by fault.c. */
 void faults_free(struct sessions *sessions);
+enum fault_family fault_family_of(enum protocol protocol);
+/* Journals a fault that is injected. `device_id` may be NULL. */
+void fault_note(const struct connection *connection, const char *device_id, const char *reason);
 
 /* Implemented by throttle.c. */
 void throttle_free(struct sessions *sessions);

@@ -194,6 +194,9 @@ static json_t *shape_match(const struct fault_rule *rule)
     if (rule->device[0] != '\0') {
         json_object_set_new(shape, "device", json_string(rule->device));
     }
+    if (rule->connection > 0) {
+        json_object_set_new(shape, "connection", json_integer((json_int_t)rule->connection));
+    }
     if (rule->operation != FAULT_ANY_OPERATION) {
         json_object_set_new(shape, "operation", json_string(operations[rule->operation]));
     }

@@ -111,6 +111,7 @@ struct options {
     struct duration mqtt_token_grace;
     int https_lock_time; /* enum lock_time_mode */
     int throttle; /* enum throttle_profile */
+    bool faults_from_telemetry;
 
     int log_level; /* enum log_level */
     int log_format; /* enum log_format */

@@ -178,6 +178,9 @@ const struct option_row option_rows[] = {
     {.flag = "throttle", .key = "throttle", .group = GROUP_BEHAVIOUR, .type = OPTION_CHOICE, .offset = AT(throttle),
      .placeholder = "PROFILE", .initial = "off", .words = throttle_words, .can_change = true,
      .help = "Rate limits of a hub with one unit of that size; beyond them 429001"},
+    {.flag = "faults-from-telemetry", .key = "faults.fromTelemetry", .group = GROUP_BEHAVIOUR,
+     .type = OPTION_SWITCH, .offset = AT(faults_from_telemetry), .initial = "false",
+     .help = "A device's message with the property AzIoTHub_FaultOperationType makes its connection go wrong"},
 
     {.flag = "log-level", .key = "log.level", .group = GROUP_LOG, .type = OPTION_CHOICE, .offset = AT(log_level),
      .placeholder = "LEVEL", .initial = "info", .words = level_words, .can_change = true, .help = "What is logged on stderr"},

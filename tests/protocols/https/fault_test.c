@@ -1,4 +1,5 @@
 #include "protocols/session/fault.h"
+#include "protocols/session/fault_order.h"
 #include "tests/protocols/https/rest.h"
 
 #include <stdio.h>
@@ -238,9 +239,64 @@ START_TEST(test_feedback_has_its_own_faults)
 }
 END_TEST
 
+#define SEND_EVENT "/devices/d1/messages/events?" VERSION
+
+static struct answer *send_order(const char *type)
+{
+    char headers[200];
+    snprintf(headers, sizeof headers,
+        "iothub-app-AzIoTHub_FaultOperationType: %s\r\n"
+        "iothub-app-AzIoTHub_FaultOperationDelayInSecs: 5\r\n"
+        "iothub-app-AzIoTHub_FaultOperationDurationInSecs: 5\r\n",
+        type);
+    return rest_ask(&rest, "POST", SEND_EVENT,
+        (struct rest_request){.token = device_token(), .headers = headers, .body = "x"});
+}
+
+START_TEST(test_what_a_device_orders_strikes_the_request_that_orders_it)
+{
+    static const struct {
+        const char *type;
+        enum hub_code code;
+        bool nested;
+    } cases[] = {{"InvokeThrottling", HUB_THROTTLING_EXCEPTION, false},
+        {"InvokeMaxMessageQuota", HUB_IOT_HUB_QUOTA_EXCEEDED, true},
+        {"InvokeAuthError", HUB_IOT_HUB_UNAUTHORIZED_ACCESS, false}};
+    rest_open(&rest);
+    fault_orders_take(rest.sessions, true);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct answer *answer = send_order(cases[i].type);
+        (cases[i].nested ? answer_check_nested : answer_check_flat)(answer, cases[i].code);
+        ck_assert_uint_eq(rest_journal_count(&rest, JOURNAL_FAULT_INJECTED), i + 1);
+    }
+    ck_assert_uint_eq(telemetry_count(hub_telemetry(rest.hub)), 0);
+    answer_check_status(send_order("KillAmqpSession"), 204);
+    fault_orders_take(rest.sessions, false);
+    answer_check_status(send_order("KillTcp"), 204);
+    ck_assert_uint_eq(telemetry_count(hub_telemetry(rest.hub)), 2);
+    rest_close(&rest);
+}
+END_TEST
+
+START_TEST(test_a_device_orders_the_reset_of_its_connection)
+{
+    rest_open(&rest);
+    fault_orders_take(rest.sessions, true);
+    peer_print(rest.peer,
+        "POST " SEND_EVENT " HTTP/1.1\r\nHost: hub.local\r\nAuthorization: %s\r\n"
+        "iothub-app-AzIoTHub_FaultOperationType: KillTcp\r\nContent-Length: 1\r\n\r\nx",
+        device_token());
+    bench_run_until(&rest.bench, is_closed, rest.peer);
+    ck_assert(peer_is_reset(rest.peer));
+    ck_assert_uint_eq(telemetry_count(hub_telemetry(rest.hub)), 0);
+    rest_close(&rest);
+}
+END_TEST
+
 SUITE_MAIN("https faults", test_a_connection_is_dropped_as_it_begins,
     test_an_error_is_told_as_any_other, test_an_empty_queue_delivers_nothing_to_strike,
     test_a_drop_before_the_commit_does_no_work, test_an_answer_is_lost_after_the_work,
     test_a_message_is_delivered_twice, test_a_lock_lapses_before_its_settlement,
     test_a_request_is_held_and_then_served, test_who_is_held_is_let_go_at_the_end,
-    test_feedback_has_its_own_faults)
+    test_feedback_has_its_own_faults, test_what_a_device_orders_strikes_the_request_that_orders_it,
+    test_a_device_orders_the_reset_of_its_connection)

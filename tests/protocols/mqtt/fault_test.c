@@ -1,5 +1,6 @@
 /* What goes wrong on purpose. */
 #include "protocols/session/fault.h"
+#include "protocols/session/fault_order.h"
 #include "tests/protocols/mqtt/mqtt_fixture.h"
 #include "tests/suite.h"
 
@@ -249,8 +250,89 @@ START_TEST(test_what_is_held_ends_with_its_connection)
 }
 END_TEST
 
+/* As the C SDK's suite has it, by percent-encoded properties of the topic. */
+#define ORDER(type)                                                                                \
+    EVENTS "AzIoTHub_FaultOperationType=" type                                                     \
+           "&AzIoTHub_FaultOperationCloseReason=20&AzIoTHub_FaultOperationDelayInSecs=1"           \
+           "&AzIoTHub_FaultOperationDurationInSecs=20"
+
+START_TEST(test_a_device_orders_the_end_of_its_connection)
+{
+    static const struct {
+        const char *topic;
+        const char *type;
+        const char *heard;
+    } cases[] = {{ORDER("KillTcp"), "KillTcp", "RESET"},
+        {ORDER("Shut%44ownMqtt"), "ShutDownMqtt", "CLOSED"},
+        {ORDER("InvokeThrottling"), "InvokeThrottling", "CLOSED"},
+        {ORDER("InvokeMaxMessageQuota"), "InvokeMaxMessageQuota", "CLOSED"},
+        {ORDER("InvokeAuthError"), "InvokeAuthError", "CLOSED"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin();
+        fault_orders_take(f.sessions, true);
+        struct fake_stream *client = client_open(&f, "d1", true);
+        client_publish(&f, client, cases[i].topic, 1, 9, "x");
+        advance_machine(&f, 500);
+        client_publish(&f, client, cases[i].topic, 1, 10, "x"); /* as before: no later for it */
+        client_publish(&f, client, EVENTS, 1, 11, "x");
+        HEARS(&f, client, "PUBACK 11"); /* the order is not answered, nor kept */
+        advance_machine(&f, 499);
+        HEARS(&f, client, "");
+        ck_assert_uint_eq(count_events(&f, JOURNAL_FAULT_INJECTED), 0);
+        advance_machine(&f, 1);
+        HEARS(&f, client, cases[i].heard);
+        ck_assert_uint_eq(count_events(&f, JOURNAL_TELEMETRY), 1);
+        ck_assert_uint_eq(count_events(&f, JOURNAL_FAULT_INJECTED), 1);
+        ck_assert_str_eq(last_reason(&f, JOURNAL_FAULT_INJECTED), cases[i].type);
+        /* Nothing of it is left for the next connection. */
+        client = client_open(&f, "d1", true);
+        client_publish(&f, client, EVENTS, 1, 9, "x");
+        HEARS(&f, client, "PUBACK 9");
+        finish();
+    }
+}
+END_TEST
+
+START_TEST(test_what_is_no_order_is_a_message_like_any_other)
+{
+    static const struct {
+        bool takes_orders;
+        const char *topic;
+    } cases[] = {{false, ORDER("KillTcp")}, {true, ORDER("KillAmqpC2DLink")},
+        {true, ORDER("ShutDownAmqp")}, {true, ORDER("Kill")}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin();
+        fault_orders_take(f.sessions, cases[i].takes_orders);
+        struct fake_stream *client = client_open(&f, "d1", true);
+        client_publish(&f, client, cases[i].topic, 1, 9, "x");
+        HEARS(&f, client, "PUBACK 9");
+        advance_machine(&f, 30000);
+        HEARS(&f, client, "");
+        ck_assert_uint_eq(count_events(&f, JOURNAL_TELEMETRY), 1);
+        ck_assert_uint_eq(count_events(&f, JOURNAL_FAULT_INJECTED), 0);
+        finish();
+    }
+}
+END_TEST
+
+START_TEST(test_an_order_ends_with_its_connection)
+{
+    begin();
+    fault_orders_take(f.sessions, true);
+    struct fake_stream *client = client_open(&f, "d1", true);
+    client_publish(&f, client, ORDER("KillTcp"), 1, 9, "x");
+    sessions_end_all(f.sessions, END_DROPPED);
+    HEARS(&f, client, "CLOSED");
+    advance_machine(&f, 2000);
+    ck_assert_uint_eq(count_events(&f, JOURNAL_FAULT_INJECTED), 0);
+    finish();
+}
+END_TEST
+
 SUITE_MAIN("mqtt faults", test_a_connect_is_refused_dropped_closed_or_late,
     test_telemetry_refused_with_any_code_ends_the_connection, test_a_subscription_fails_or_is_late,
     test_telemetry_is_lost_before_or_after_its_commit, test_a_message_comes_twice,
     test_a_message_that_is_dropped_is_free_again, test_messages_are_late_and_in_order,
-    test_an_acknowledgement_goes_wrong, test_what_is_held_ends_with_its_connection)
+    test_an_acknowledgement_goes_wrong, test_what_is_held_ends_with_its_connection,
+    test_a_device_orders_the_end_of_its_connection,
+    test_what_is_no_order_is_a_message_like_any_other, test_an_order_ends_with_its_connection)

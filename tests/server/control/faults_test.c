@@ -1,4 +1,5 @@
 #include "protocols/session/fault.h"
+#include "protocols/session/fault_order.h"
 #include "tests/server/control/control_fixture.h"
 
 #include <stdio.h>
@@ -227,7 +228,27 @@ START_TEST(test_a_connection_begins_once)
 }
 END_TEST
 
+START_TEST(test_a_rule_that_a_device_ordered_names_its_connection)
+{
+    const struct fault_order order = {
+        .type = "InvokeThrottling", .kind = ORDER_REFUSE, .code = HUB_THROTTLING_EXCEPTION};
+    begin_connected();
+    fault_order_add_rule(connections[PROTOCOL_AMQP], "d1", &order);
+    json_t *list = ask(200, "GET", FAULTS, NULL);
+    const json_t *rule = json_array_get(json_object_get(list, "items"), 0);
+    char *match = json_dumps(json_object_get(rule, "match"), JSON_COMPACT);
+    char expected[120];
+    snprintf(expected, sizeof expected,
+        "{\"protocol\":\"amqp\",\"device\":\"d1\",\"connection\":%d,\"operation\":\"send\"}",
+        (int)connection_id(connections[PROTOCOL_AMQP]));
+    ck_assert_str_eq(match, expected);
+    free(match);
+    json_decref(list);
+    finish_connected();
+}
+END_TEST
+
 SUITE_MAIN("faults", test_a_rule_is_added_listed_and_removed, test_a_rule_that_cannot_be_is_refused,
     test_a_rule_strikes_what_it_matches_alone, test_globs_fit_as_globs_do,
     test_after_and_times_bound_a_rule, test_a_seed_replays, test_the_first_rule_that_strikes_counts,
-    test_a_connection_begins_once)
+    test_a_connection_begins_once, test_a_rule_that_a_device_ordered_names_its_connection)

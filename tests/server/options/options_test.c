@@ -56,6 +56,7 @@ static const struct sample {
     {"mqtt-token-grace", "PT0S", "P1D", {0}},
     {"https-lock-time", "honour", "fixed", {0}},
     {"throttle", "s2", "off", {0}},
+    {"faults-from-telemetry", "true", "false", {0}},
     {"log-level", "error", "debug", {0}},
     {"log-format", "json", "text", {0}},
     {"trace", "amqp", "amqp,mqtt", {0}},
