@@ -121,6 +121,7 @@ static void apply_settings(struct process *process)
     log_set_level((enum log_level)options->log_level);
     amqp_server_set_trace(process->protocols->amqp, options->trace & TRACE_AMQP);
     mqtt_server_set_trace(process->protocols->mqtt, options->trace & TRACE_MQTT);
+    https_server_set_trace(process->protocols->https, options->trace & TRACE_HTTPS);
 }
 
 static bool change_settings(void *context, const struct json_t *object, char mistake[static 512])
@@ -190,9 +191,10 @@ static struct mqtt_server *create_mqtt(const struct process *process)
 
 static struct https_server *create_https(const struct process *process)
 {
-    bool honour = process->options->https_lock_time == LOCK_TIME_HONOUR;
-    return https_server_create(
-        &process->context, &(struct https_options){.honour_lock_time = honour});
+    const struct options *options = process->options;
+    return https_server_create(&process->context,
+        &(struct https_options){.honour_lock_time = options->https_lock_time == LOCK_TIME_HONOUR,
+            .trace = options->trace & TRACE_HTTPS});
 }
 
 enum exit_code process_start_protocols(struct process *process)

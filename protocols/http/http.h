@@ -54,6 +54,12 @@ struct http_options {
      * header is added to the answer), MESSAGE_TOO_LARGE, GENERIC_BAD_REQUEST. */
     void (*refuse)(void *context, struct http_request *request, const struct hub_error *error);
 
+    /* For those who log: a request goes to its handler; it is answered, or its connection ends
+     * instead (`response` NULL). Both may be NULL. */
+    void (*received)(void *context, const struct http_request *request);
+    void (*answered)(
+        void *context, const struct http_request *request, const struct http_response *response);
+
     /* A client came and went; what `connected` returns is http_request_client of its requests. Both
      * may be NULL. */
     void *(*connected)(void *context, struct http_connection *connection);
@@ -114,6 +120,11 @@ void http_request_each_header(const struct http_request *request,
     void (*header)(void *context, const char *name, const char *value), void *context);
 
 struct text http_request_body(const struct http_request *request);
+/* Bytes of the body that came, or were announced, kept or not. */
+size_t http_request_size(const struct http_request *request);
+
+/* Since it went to its handler, on the machine's clock. */
+int64_t http_request_age_ms(const struct http_request *request);
 
 /* What `connected` returned for this client. */
 void *http_request_client(const struct http_request *request);
@@ -143,6 +154,9 @@ void http_response_header(struct http_response *response, const char *name, cons
 void http_response_header_text(struct http_response *response, struct text name, struct text value);
 
 int http_response_status(const struct http_response *response);
+size_t http_response_size(const struct http_response *response); /* of its body; 0 for a feed */
+/* NULL: it has no such header, or `response` is NULL. Borrowed. */
+const char *http_response_find(const struct http_response *response, const char *name);
 void http_response_free(
     struct http_response *response); /* of one that is not given; NULL is nothing */
 

@@ -4,6 +4,7 @@
 #include "protocols/http/request.h"
 
 #include "protocols/http/connection.h"
+#include "store/clock.h"
 #include "store/memory.h"
 
 #include <stdio.h>
@@ -134,6 +135,16 @@ unsigned http_request_mark(const struct http_request *request)
 struct text http_request_body(const struct http_request *request)
 {
     return request->body ? (struct text){request->body, request->body_length} : TEXT("");
+}
+
+size_t http_request_size(const struct http_request *request)
+{
+    return request->body_length + request->body_dropped;
+}
+
+int64_t http_request_age_ms(const struct http_request *request)
+{
+    return clock_monotonic_ms() - request->handed_ms;
 }
 
 /* ---- what came ---- */

@@ -36,6 +36,7 @@ struct http_request {
     char *body;
     size_t body_length, body_room;
     size_t body_dropped; /* bytes beyond the bound */
+    int64_t handed_ms; /* monotonic */
     struct http_response *answer;
     unsigned mark; /* its handler's */
 };

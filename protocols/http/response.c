@@ -10,6 +10,7 @@
 
 struct http_response {
     int status;
+    size_t size;
     struct MHD_Response *mhd;
 };
 
@@ -19,7 +20,7 @@ struct http_response *response_wrap(int status, const char *type, struct MHD_Res
     if (!mhd) {
         abort(); /* out of memory */
     }
-    *response = (struct http_response){status, mhd};
+    *response = (struct http_response){.status = status, .mhd = mhd};
     if (type) {
         http_response_header(response, "Content-Type", type);
     }
@@ -31,6 +32,7 @@ struct http_response *http_response_create(int status, const char *type, struct 
     struct MHD_Response *mhd = MHD_create_response_from_buffer(
         body.length, (void *)(uintptr_t)(body.bytes ? body.bytes : ""), MHD_RESPMEM_MUST_COPY);
     struct http_response *response = response_wrap(status, type, mhd);
+    response->size = body.length;
     if (status == MHD_HTTP_NO_CONTENT) {
         /* RFC 9110, 8.6 has none here; the service sends it, and its clients are used to it. */
         MHD_set_response_options(response->mhd, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH, MHD_RO_END);
@@ -50,6 +52,16 @@ void http_response_free(struct http_response *response)
 int http_response_status(const struct http_response *response)
 {
     return response->status;
+}
+
+size_t http_response_size(const struct http_response *response)
+{
+    return response->size;
+}
+
+const char *http_response_find(const struct http_response *response, const char *name)
+{
+    return response ? MHD_get_response_header(response->mhd, name) : NULL;
 }
 
 /* RFC 9110, 5.6.2: the characters of a name. */

@@ -4,6 +4,7 @@
  */
 #include "protocols/http/connection.h"
 #include "protocols/http/request.h"
+#include "store/clock.h"
 #include "store/log.h"
 #include "store/memory.h"
 
@@ -108,6 +109,10 @@ static void give_to_handler(struct http_server *server, struct http_request *req
 static void hand_on(struct http_server *server, struct http_request *request)
 {
     request->stage = REQUEST_HANDED;
+    request->handed_ms = clock_monotonic_ms();
+    if (server->options.received) {
+        server->options.received(server->options.context, request);
+    }
     give_to_handler(server, request);
 }
 
@@ -141,11 +146,10 @@ static enum MHD_Result answer_or_wait(struct http_server *server, struct http_re
     return MHD_YES;
 }
 
-/* The declared length is hopeless: the answer is given without reading. */
-static bool is_far_too_large(const struct http_request *request)
+static size_t announced_length(const struct http_request *request)
 {
     const char *length = http_request_header(request, "Content-Length");
-    return length && strtoull(length, NULL, 10) > HTTP_DRAIN_MAX;
+    return length ? strtoull(length, NULL, 10) : 0;
 }
 
 static enum MHD_Result serve(void *context, struct MHD_Connection *mhd, const char *url,
@@ -160,8 +164,8 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *mhd, const ch
         request->stage = REQUEST_BODY;
         request->method = memory_copy_string(method);
         request_route(request, server->routes);
-        if (is_far_too_large(request)) {
-            request->body_dropped = 1;
+        if (announced_length(request) > HTTP_DRAIN_MAX) { /* hopeless: answered without reading */
+            request->body_dropped = announced_length(request);
             return answer_or_wait(server, request);
         }
         return MHD_YES;
@@ -174,7 +178,15 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *mhd, const ch
     return answer_or_wait(server, request);
 }
 
-void http_answer(struct http_request *request, struct http_response *response)
+static void tell_answered(const struct http_request *request, const struct http_response *response)
+{
+    const struct http_options *options = &request->server->options;
+    if (options->answered) {
+        options->answered(options->context, request, response);
+    }
+}
+
+static void take_answer(struct http_request *request, struct http_response *response)
 {
     bool was_waiting = request->stage == REQUEST_WAITING;
     request->answer = response;
@@ -185,10 +197,17 @@ void http_answer(struct http_request *request, struct http_response *response)
     }
 }
 
+void http_answer(struct http_request *request, struct http_response *response)
+{
+    tell_answered(request, response);
+    take_answer(request, response);
+}
+
 void http_request_abort(struct http_request *request, bool reset)
 {
+    tell_answered(request, NULL);
     http_connection_cut(request->connection, reset);
-    http_answer(request, http_response_create(MHD_HTTP_SERVICE_UNAVAILABLE, NULL, TEXT_ABSENT));
+    take_answer(request, http_response_create(MHD_HTTP_SERVICE_UNAVAILABLE, NULL, TEXT_ABSENT));
 }
 
 /* ---- connections ---- */

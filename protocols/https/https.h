@@ -17,6 +17,7 @@ struct https_server;
 
 struct https_options {
     bool honour_lock_time; /* a receiver may ask for a lock of 1 to 3600 seconds */
+    bool trace; /* log each request and answer, secrets masked */
 };
 
 /* Borrows `context`; copies `options`. Returns owned; NULL: libmicrohttpd did not start. */
@@ -25,6 +26,9 @@ struct https_server *https_server_create(
 
 /* Takes the stream, with what is unread on it. */
 void https_server_accept(struct https_server *server, struct stream *stream);
+
+/* From now on. */
+void https_server_set_trace(struct https_server *server, bool trace);
 
 /* Ends its connections. The hub's turn has to be ended before: no answer may wait for a commit. */
 void https_server_free(struct https_server *server);

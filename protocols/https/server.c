@@ -4,6 +4,7 @@
 #include "protocols/https/access.h"
 #include "protocols/https/fault.h"
 #include "protocols/https/handlers.h"
+#include "protocols/https/trace.h"
 #include "store/log.h"
 #include "store/memory.h"
 
@@ -73,8 +74,10 @@ static void refuse(void *context, struct http_request *request, const struct hub
             "WebSocket begins with the first request of a connection, in a head of at most 16 "
             "KiB.");
     } else if (told.code == HUB_GENERIC_NOT_FOUND) {
+        char target[TRACE_TEXT_SIZE];
+        https_mask_target(http_request_target(request), target);
         LOG(LOG_INFO, "HTTPS-ROUTE-UNKNOWN", "no such route",
-            {"method", http_request_method(request)}, {"target", http_request_target(request)});
+            {"method", http_request_method(request)}, {"target", target});
     }
     answer_refusal(context, request, &told);
 }
@@ -114,6 +117,8 @@ struct https_server *https_server_create(
         .context = server,
         .admit = access_admit,
         .refuse = refuse,
+        .received = https_trace_received,
+        .answered = https_trace_answered,
         .connected = connected,
         .disconnected = disconnected,
         .connections_max = CONNECTIONS_MAX,
@@ -129,6 +134,11 @@ struct https_server *https_server_create(
 void https_server_accept(struct https_server *server, struct stream *stream)
 {
     http_server_adopt(server->http, stream);
+}
+
+void https_server_set_trace(struct https_server *server, bool trace)
+{
+    server->options.trace = trace;
 }
 
 void https_server_free(struct https_server *server)

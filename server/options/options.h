@@ -73,7 +73,8 @@ enum auth_mode {
 
 enum trace {
     TRACE_AMQP = 1,
-    TRACE_MQTT = 2
+    TRACE_MQTT = 2,
+    TRACE_HTTPS = 4
 };
 
 enum lock_time_mode {

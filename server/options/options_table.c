@@ -23,7 +23,8 @@ static const struct option_word auth_words[] = {
 static const struct option_word level_words[] = {
     {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {0}};
 static const struct option_word format_words[] = {{"text", LOG_TEXT}, {"json", LOG_JSON}, {0}};
-static const struct option_word trace_words[] = {{"amqp", TRACE_AMQP}, {"mqtt", TRACE_MQTT}, {0}};
+static const struct option_word trace_words[] = {
+    {"amqp", TRACE_AMQP}, {"mqtt", TRACE_MQTT}, {"https", TRACE_HTTPS}, {0}};
 static const struct option_word disabled_device_words[] = {{"3", 3}, {"5", 5}, {0}};
 static const struct option_word unknown_filter_words[] = {
     {"close", MQTT_UNKNOWN_FILTER_CLOSES}, {"fail", MQTT_UNKNOWN_FILTER_FAILS}, {0}};
@@ -188,7 +189,7 @@ const struct option_row option_rows[] = {
      .placeholder = "FORMAT", .initial = "text", .words = format_words, .help = "How it is written"},
     {.flag = "trace", .key = "trace", .group = GROUP_LOG, .type = OPTION_CHOICES, .offset = AT(trace),
      .placeholder = "LIST", .words = trace_words,
-     .can_change = true, .help = "Protocols whose frames and packets are logged, secrets masked"},
+     .can_change = true, .help = "Protocols whose frames, packets or requests are logged, secrets masked"},
 
     {.flag = "policy", .group = GROUP_VERB, .verbs = OF_VERB(VERB_CONNECTION_STRING), .type = OPTION_TEXT,
      .offset = AT(policy), .placeholder = "NAME",

@@ -10,8 +10,10 @@ const os = require('node:os');
 const path = require('node:path');
 const test = require('node:test');
 
-const { Hub, deadline, eventually } = require('./harness');
-const { Device, DeviceClient, Feedback, Http, Amqp, MqttWs, NoRetry, Service, message } = require('./clients');
+const { Hub, POLICY_KEY, deadline, eventually } = require('./harness');
+const {
+  Amqp, Device, DeviceClient, Feedback, Http, MqttWs, NoRetry, Registry, Service, message,
+} = require('./clients');
 
 const API = '/control/v1';
 
@@ -187,6 +189,34 @@ test('a reset drops who is connected and begins anew', async (t) => {
   const again = await openDevice(t, id); // with the key it had
   await (await openService(t)).send(id, message('after'));
   await again.complete(await again.next());
+});
+
+test('a trace that is turned on shows what the SDKs say, and none of their secrets', async (t) => {
+  const id = `traced-${process.pid}`;
+  await hub.ask('PATCH', `${API}/hub`, { trace: ['amqp', 'mqtt', 'https'] });
+  t.after(() => hub.ask('PATCH', `${API}/hub`, { trace: [] }));
+  const registry = Registry.fromConnectionString(hub.serviceConnectionString());
+  const { responseBody: { authentication } } = await registry.create({ deviceId: id });
+  const { primaryKey, secondaryKey } = authentication.symmetricKey;
+  assert.ok(primaryKey && secondaryKey);
+  const service = await openService(t);
+  for (const transport of [Amqp, MqttWs, Http]) {
+    const client = DeviceClient.fromConnectionString(hub.deviceConnectionString(id, primaryKey), transport);
+    t.after(() => client.close().catch(() => {}));
+    await deadline(client.sendEvent(message('x')), `telemetry over ${transport.name}`);
+  }
+  await service.send(id, message('x'));
+  await registry.delete(id);
+  const seen = () => ['AMQP-FRAME', 'MQTT-TRACE', `HTTPS-TRACE PUT /devices/${id}?`,
+    `HTTPS-TRACE 204 to POST /devices/${id}/messages/events`, `HTTPS-TRACE 204 to DELETE /devices/${id}`]
+    .every((wanted) => hub.log.some((line) => line.includes(wanted)));
+  await eventually(seen, 'the trace in the log');
+  const log = hub.log.join('\n');
+  for (const secret of [primaryKey, secondaryKey, POLICY_KEY]) {
+    assert.ok(!log.includes(secret) && !log.includes(encodeURIComponent(secret)), 'a key is in the log');
+  }
+  const signatures = log.match(/sig(=|%3d)[^&" ]*/gi);
+  assert.deepEqual([...new Set(signatures)], ['sig=***']);
 });
 
 test('what the config file puts into a queue is there at the start, after a reset, and only then', async (t) => {

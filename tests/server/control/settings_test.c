@@ -36,7 +36,7 @@ START_TEST(test_settings_change_while_the_hub_runs)
         "{\"cloudToDevice\":{\"defaultTtlAsIso8601\":\"PT5M\",\"maxDeliveryCount\":3,"
         "\"lockDurationAsIso8601\":\"PT10S\",\"queueDepth\":2,\"countLockExpiry\":true,"
         "\"feedback\":{\"ttlAsIso8601\":\"PT2M\",\"batchSize\":1}},"
-        "\"log\":{\"level\":\"error\"},\"trace\":[\"mqtt\",\"amqp\"]}");
+        "\"log\":{\"level\":\"error\"},\"trace\":[\"https\",\"amqp\"]}");
     const json_t *shape = json_object_get(hub, "cloudToDevice");
     ck_assert_str_eq(text(shape, "defaultTtlAsIso8601"), "PT5M");
     ck_assert_int_eq(number(shape, "maxDeliveryCount"), 3);
@@ -50,9 +50,9 @@ START_TEST(test_settings_change_while_the_hub_runs)
     ck_assert_str_eq(setting("cloudToDevice.maxDeliveryCount", "runtime"), "3");
     ck_assert_str_eq(setting("cloudToDevice.feedback.batchSize", "runtime"), "1");
     ck_assert_str_eq(setting("log.level", "runtime"), "error");
-    ck_assert_str_eq(setting("trace", "runtime"), "mqtt,amqp");
+    ck_assert_str_eq(setting("trace", "runtime"), "https,amqp");
     ck_assert_str_eq(setting("inMemory", "commandLine"), "true");
-    ck_assert_uint_eq(options.trace, TRACE_AMQP | TRACE_MQTT);
+    ck_assert_uint_eq(options.trace, TRACE_AMQP | TRACE_HTTPS);
     act(200, "PATCH", HUB, "{\"trace\":[]}");
     ck_assert_uint_eq(options.trace, 0);
     act(200, "PATCH", HUB, "{}");
@@ -74,7 +74,7 @@ START_TEST(test_a_change_out_of_range_changes_nothing)
         {"{\"cloudToDevice\":{\"queueDepth\":2,\"maxdeliverycount\":3}}", "maxdeliverycount"},
         {"{\"cloudToDevice\":{\"queueDepth\":2},\"log\":{\"level\":\"loud\"}}", "debug"},
         {"{\"cloudToDevice\":{\"queueDepth\":2},\"log\":{\"format\":\"json\"}}", "cannot change"},
-        {"{\"cloudToDevice\":{\"queueDepth\":2},\"trace\":[\"ftp\"]}", "amqp and mqtt"},
+        {"{\"cloudToDevice\":{\"queueDepth\":2},\"trace\":[\"ftp\"]}", "amqp, mqtt and https"},
         {"{\"cloudToDevice\":{\"queueDepth\":2},\"trace\":[1]}", "trace"},
         {"{\"cloudToDevice\":{\"queueDepth\":2},\"hostname\":\"x.y\"}", "\"hostname\""},
         {"{\"cloudToDevice\":{\"queueDepth\":2},\"unsafeRanges\":true}", "\"unsafeRanges\""},

@@ -59,7 +59,7 @@ static const struct sample {
     {"faults-from-telemetry", "true", "false", {0}},
     {"log-level", "error", "debug", {0}},
     {"log-format", "json", "text", {0}},
-    {"trace", "amqp", "amqp,mqtt", {0}},
+    {"trace", "amqp", "amqp,mqtt,https", {0}},
 };
 
 #define SAMPLE_COUNT (sizeof samples / sizeof samples[0])
