@@ -19,10 +19,11 @@ const API = 'api-version=2021-04-12';
 
 const authority = (hub) => fs.readFileSync(path.join(hub.directory, 'ca.pem'));
 
-/* What a connection has and how it ends; `say` is for the answer that is waited for. */
+/* What a connection has and how it ends; `say` is for the answer that is waited for. A service has a
+ * device that it sends to. */
 class Peer {
-  constructor(hub, id) {
-    Object.assign(this, { hub, id });
+  constructor(hub, id, device = id) {
+    Object.assign(this, { hub, id, device });
     this.messages = new Mailbag(`a message for ${id}`);
     this.ended = new Promise((resolve) => {
       this.end = resolve;
@@ -95,12 +96,12 @@ class AmqpPeer extends Peer {
     return this.attach('/messages/servicebound/feedback');
   }
 
-  /* Telemetry. */
-  send() {
-    this.sender ??= this.connection.open_sender(`/devices/${this.id}/messages/events`);
+  /* Telemetry, or what another message says. */
+  send(address = `/devices/${this.id}/messages/events`, properties = {}) {
+    this.sender ??= this.connection.open_sender(address);
     return this.until((say) => {
       const write = () => {
-        const sent = this.sender.send({ body: rhea.message.data_section(Buffer.from('x')) });
+        const sent = this.sender.send({ ...properties, body: rhea.message.data_section(Buffer.from('x')) });
         this.sender.on('accepted', ({ delivery }) => delivery === sent && say('done'));
         this.sender.on('rejected', ({ delivery }) => delivery === sent
           && say(`error ${conditionOf(delivery.remote_state.error)}`));
@@ -111,6 +112,11 @@ class AmqpPeer extends Peer {
         this.sender.once('sendable', write);
       }
     }, 'send');
+  }
+
+  /* As a service, to its device. */
+  sendToDevice() {
+    return this.send('/messages/devicebound', { to: `/devices/${this.device}/messages/devicebound` });
   }
 
   settle() {
@@ -182,8 +188,8 @@ class MqttPeer extends Peer {
 /* ---- HTTPS ---- */
 
 class HttpsPeer extends Peer {
-  constructor(hub, id) {
-    super(hub, id);
+  constructor(hub, id, device) {
+    super(hub, id, device);
     this.agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     this.box = id === 'service' ? '/messages/serviceBound/feedback' : `/devices/${id}/messages/deviceBound`;
   }
@@ -238,6 +244,11 @@ class HttpsPeer extends Peer {
 
   send() {
     return this.say('POST', `/devices/${this.id}/messages/events`, 'x');
+  }
+
+  /* As a service, to its device. */
+  sendToDevice() {
+    return this.say('POST', `/devices/${this.device}/messages/devicebound`, 'x');
   }
 
   settle() {
