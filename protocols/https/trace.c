@@ -50,9 +50,10 @@ static size_t secret_begins(const char *at, const char *end)
     return 0;
 }
 
+/* Base64 has slashes, and not every client encodes them. */
 static bool ends_secret(char c)
 {
-    return strchr("&;/?\" ", c) != NULL;
+    return strchr("&;\" ", c) != NULL;
 }
 
 static void put_masked(struct page *page, struct text text)
@@ -75,18 +76,14 @@ static void put_masked(struct page *page, struct text text)
 static void put_pairs(struct page *page, struct text pairs, const char *const *shown)
 {
     while (pairs.length > 0) {
-        const char *end = memchr(pairs.bytes, '&', pairs.length);
-        struct text pair = {pairs.bytes, end ? (size_t)(end - pairs.bytes) : pairs.length};
-        const char *sign = memchr(pair.bytes, '=', pair.length);
-        struct text name = {pair.bytes, sign ? (size_t)(sign - pair.bytes) : pair.length};
+        struct text pair = text_take_until(&pairs, '&');
+        struct text value = pair, name = text_take_until(&value, '=');
         const char *const *known = shown;
         while (*known && !text_equal_nocase(name, text_of(*known))) {
             known++;
         }
         put_masked(page, *known ? pair : TEXT(MASK));
-        size_t taken = pair.length + (end ? 1 : 0);
-        put(page, "&", end ? 1 : 0);
-        pairs = (struct text){pairs.bytes + taken, pairs.length - taken};
+        put(page, "&", pairs.bytes ? 1 : 0);
     }
 }
 
