@@ -2,20 +2,16 @@
 
 #include "store/checkpoint.h"
 #include "store/clock.h"
+#include "store/database_file.h"
 #include "store/log.h"
 #include "store/memory.h"
-#include "store/schema.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#define APPLICATION_ID 0x64766263 /* "dvbc", in the file's header */
 #define MEMBERS_MAX 8
 
 /* The write-ahead log, in pages of 4 KiB: each STEP more the checkpoint thread is asked to move it,
@@ -68,121 +64,9 @@ struct database {
 
 /* ---- opening ---- */
 
-static enum hub_code refuse_open(struct hub_error *error, const char *path, const char *why)
-{
-    return hub_refuse(error, HUB_SERVER_ERROR, "the database %s %s", path, why);
-}
-
 static bool execute(sqlite3 *handle, const char *sql)
 {
     return sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK;
-}
-
-/* The first column of the first row, as a number. */
-static bool query_number(sqlite3 *handle, const char *sql, int64_t *value)
-{
-    sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(handle, sql, -1, &statement, NULL) != SQLITE_OK) {
-        return false;
-    }
-    bool found = sqlite3_step(statement) == SQLITE_ROW;
-    *value = found ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_finalize(statement);
-    return found;
-}
-
-static int newest_version(void)
-{
-    int version = 0;
-    for (const struct schema_file *file = schema_files; file->version; file++) {
-        version = file->version;
-    }
-    return version;
-}
-
-/* Looks at an existing file without changing it. */
-static enum hub_code inspect(sqlite3 *handle, const char *path, struct hub_error *error)
-{
-    int64_t application, version, pages, sound = 0;
-    if (!query_number(handle, "PRAGMA page_count", &pages) ||
-        !query_number(handle, "PRAGMA application_id", &application) ||
-        !query_number(handle, "PRAGMA user_version", &version)) {
-        return refuse_open(error, path, "is damaged, or no database at all; it was left as it is");
-    }
-    if (pages == 0) {
-        return HUB_OK;
-    }
-    if (application != APPLICATION_ID) {
-        return refuse_open(error, path, "was not made by devicebound; it was left as it is");
-    }
-    if (version > newest_version()) {
-        return refuse_open(
-            error, path, "was made by a newer version of devicebound; it was left as it is");
-    }
-    if (!query_number(handle, "SELECT quick_check = 'ok' FROM pragma_quick_check(1)", &sound) ||
-        !sound) {
-        return refuse_open(error, path, "is damaged; it was left as it is");
-    }
-    return HUB_OK;
-}
-
-static enum hub_code inspect_file(const char *path, struct hub_error *error)
-{
-    if (access(path, F_OK) != 0) {
-        return HUB_OK;
-    }
-    if (access(path, R_OK | W_OK) != 0) {
-        return refuse_open(error, path, "cannot be read and written");
-    }
-    sqlite3 *handle;
-    enum hub_code code = HUB_OK;
-    if (sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
-        code = refuse_open(error, path, sqlite3_errmsg(handle));
-    } else {
-        /* The log of a killed server must survive this look at it. */
-        sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        code = inspect(handle, path, error);
-    }
-    sqlite3_close(handle);
-    return code;
-}
-
-/* Two servers on one file would each believe their own memory. */
-static enum hub_code lock_file(struct database *database, const char *path, struct hub_error *error)
-{
-    char *name = sqlite3_mprintf("%s-lock", path);
-    database->lock_descriptor = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    sqlite3_free(name);
-    if (database->lock_descriptor < 0) {
-        return hub_refuse(error, HUB_SERVER_ERROR, "the database %s cannot be written: %s", path,
-            strerror(errno));
-    }
-    if (flock(database->lock_descriptor, LOCK_EX | LOCK_NB) != 0) {
-        return refuse_open(error, path, "is in use by another devicebound");
-    }
-    return HUB_OK;
-}
-
-static bool migrate(sqlite3 *handle)
-{
-    int64_t version;
-    if (!query_number(handle, "PRAGMA user_version", &version)) {
-        return false;
-    }
-    for (const struct schema_file *file = schema_files; file->version; file++) {
-        if (file->version <= version) {
-            continue;
-        }
-        char *mark = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-            APPLICATION_ID, file->version);
-        bool applied =
-            execute(handle, "BEGIN") && execute(handle, file->sql) && execute(handle, mark);
-        sqlite3_free(mark);
-        if (!applied) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static int note_wal(void *context, sqlite3 *handle, const char *name, int pages)
@@ -196,9 +80,9 @@ static int note_wal(void *context, sqlite3 *handle, const char *name, int pages)
 static enum hub_code open_file(struct database *database, const char *path,
     enum durability durability, struct hub_error *error)
 {
-    enum hub_code code = lock_file(database, path, error);
+    enum hub_code code = database_file_lock(path, &database->lock_descriptor, error);
     if (code == HUB_OK) {
-        code = inspect_file(path, error);
+        code = database_file_inspect(path, error);
     }
     if (code != HUB_OK) {
         return code;
@@ -208,13 +92,14 @@ static enum hub_code open_file(struct database *database, const char *path,
     if (sqlite3_open_v2(path, &database->handle, FILE_FLAGS, NULL) != SQLITE_OK ||
         !execute(database->handle, "PRAGMA journal_mode = WAL") ||
         !execute(database->handle, synchronous) ||
-        !execute(database->handle, "PRAGMA wal_autocheckpoint = 0") || !migrate(database->handle)) {
+        !execute(database->handle, "PRAGMA wal_autocheckpoint = 0") ||
+        !database_file_migrate(database->handle)) {
         return hub_refuse(error, HUB_SERVER_ERROR, "the database %s cannot be written: %s", path,
             sqlite3_errmsg(database->handle));
     }
     database->checkpoint = checkpoint_start(path);
     if (!database->checkpoint) {
-        return refuse_open(error, path, "cannot be opened a second time for checkpoints");
+        return database_file_refuse(error, path, "cannot be opened a second time for checkpoints");
     }
     sqlite3_wal_hook(database->handle, note_wal, database);
     return HUB_OK;
@@ -223,8 +108,8 @@ static enum hub_code open_file(struct database *database, const char *path,
 static enum hub_code open_memory(struct database *database, struct hub_error *error)
 {
     if (sqlite3_open_v2(":memory:", &database->handle, FILE_FLAGS, NULL) != SQLITE_OK ||
-        !migrate(database->handle)) {
-        return refuse_open(error, "in memory", sqlite3_errmsg(database->handle));
+        !database_file_migrate(database->handle)) {
+        return database_file_refuse(error, "in memory", sqlite3_errmsg(database->handle));
     }
     return HUB_OK;
 }
@@ -500,9 +385,9 @@ bool database_copy(sqlite3 *to, sqlite3 *from)
 
 enum hub_code database_adopt(sqlite3 *handle, const char *name, struct hub_error *error)
 {
-    enum hub_code code = inspect(handle, name, error);
-    if (code == HUB_OK && !migrate(handle)) {
-        code = refuse_open(error, name, sqlite3_errmsg(handle));
+    enum hub_code code = database_file_check(handle, name, error);
+    if (code == HUB_OK && !database_file_migrate(handle)) {
+        code = database_file_refuse(error, name, sqlite3_errmsg(handle));
     }
     return code;
 }

@@ -1,6 +1,6 @@
 /*
- * The schema files of store/schema, as they are embedded in the binary. Called by store/database,
- * which applies those that a file has not seen yet, in order.
+ * The schema files of store/schema, as they are embedded in the binary. Called by
+ * store/database_file, which applies those that a file has not seen yet, in order.
  */
 #ifndef DEVICEBOUND_STORE_SCHEMA_H
 #define DEVICEBOUND_STORE_SCHEMA_H
