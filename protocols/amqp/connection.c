@@ -8,9 +8,7 @@
 #include "store/log.h"
 #include "store/memory.h"
 
-#include <inttypes.h>
 #include <proton/connection.h>
-#include <proton/event.h>
 #include <proton/session.h>
 #include <proton/transport.h>
 #include <stdio.h>
@@ -43,7 +41,7 @@ bool amqp_connection_move(
     return true;
 }
 
-static void release_links(struct amqp_connection *connection)
+void amqp_connection_release_links(struct amqp_connection *connection)
 {
     struct amqp_link *link, *next;
     DL_FOREACH_SAFE (connection->links, link, next) {
@@ -116,7 +114,7 @@ static void end_with(
     struct amqp_connection *connection, const struct hub_error *error, const char *condition)
 {
     pn_connection_t *wire = connection->driver.connection;
-    release_links(connection);
+    amqp_connection_release_links(connection);
     replies_free(&connection->replies);
     connection->reply_count = 0;
     refusal_write(pn_connection_condition(wire), error, condition);
@@ -147,7 +145,7 @@ void amqp_connection_close(
 
 static void destroy(struct amqp_connection *connection)
 {
-    release_links(connection);
+    amqp_connection_release_links(connection);
     amqp_connection_forget_devices(connection);
     connection_close(
         connection->session, connection->reason ? connection->reason : "connection lost");
@@ -210,7 +208,7 @@ static void refuse_frame(struct amqp_connection *connection, const struct guard_
         refuse_header(connection);
         return;
     }
-    release_links(connection);
+    amqp_connection_release_links(connection);
     connection->reason = mistake->condition;
     pn_connection_driver_errorf(&connection->driver, mistake->condition, "%s", mistake->sentence);
     pn_connection_driver_read_close(&connection->driver);
@@ -253,153 +251,27 @@ static bool feed(struct amqp_connection *connection)
     return passed > 0;
 }
 
-/* ---- Proton's events ---- */
-
-/* Who has come by PLAIN has shown who it is; others do so later. */
-static bool faults_pass(struct amqp_connection *connection, struct fault *fault)
-{
-    const struct amqp_held work = {.kind = HELD_OPEN};
-    const char *device_id = connection->sasl_device[0] ? connection->sasl_device : NULL;
-    return amqp_fault_passes(connection, FAULT_CONNECT, device_id, &work, fault) &&
-           (connection->tokens.count == 0 || fault->action != FAULT_NONE ||
-               amqp_fault_passes(connection, FAULT_AUTHENTICATE, device_id, &work, fault));
-}
-
-void amqp_connection_remote_open(struct amqp_connection *connection)
-{
-    pn_connection_t *wire = connection->driver.connection;
-    const struct protocol_context *context = &connection->server->context;
-    struct fault fault;
-    if (!faults_pass(connection, &fault)) {
-        return;
-    }
-    if (fault.action == FAULT_ERROR || throttle_take(context->sessions, THROTTLE_CONNECT,
-                                           hub_now(context->hub), &fault.error) != HUB_OK) {
-        amqp_connection_close(connection, &fault.error, NULL);
-        return;
-    }
-    if (pn_connection_state(wire) & PN_LOCAL_UNINIT) {
-        pn_connection_set_container(wire, connection->server->container_id);
-        pn_connection_set_hostname(wire, "localhost");
-        pn_connection_open(wire);
-    }
-    amqp_connection_arm(connection);
-}
-
-static void session_open(struct amqp_connection *connection, pn_session_t *session)
-{
-    (void)connection;
-    pn_session_set_incoming_capacity(session, AMQP_SESSION_BYTES_MAX);
-    pn_session_open(session);
-}
-
-/* The end is drained first: freeing settles what is left, which must not reach the peer. */
-static void session_closed(struct amqp_connection *connection, pn_session_t *session)
-{
-    amqp_links_end_session(connection, session);
-    pn_session_close(session);
-    amqp_connection_drain(connection);
-    pn_session_free(session);
-}
-
-/* A peer that goes without close is ordinary: two of the SDKs do so at exit. */
-static void transport_error(struct amqp_connection *connection, pn_transport_t *transport)
-{
-    pn_condition_t *condition = pn_transport_condition(transport);
-    LOG(LOG_DEBUG, "AMQP-TRANSPORT-ERROR", "the connection breaks off",
-        {"peer", stream_peer_address(connection->stream)},
-        {"condition", pn_condition_get_name(condition)},
-        {"description", pn_condition_get_description(condition)});
-    release_links(connection);
-    if (!connection->reason) {
-        connection->reason = connection->stream_has_ended ? "connection lost" : "framing error";
-    }
-}
-
-/* After our own close nothing of the peer matters but its close. */
-static void dispatch_while_serving(struct amqp_connection *connection, pn_event_t *event)
-{
-    switch (pn_event_type(event)) {
-    case PN_CONNECTION_REMOTE_OPEN:
-        amqp_connection_remote_open(connection);
-        break;
-    case PN_SESSION_REMOTE_OPEN:
-        session_open(connection, pn_event_session(event));
-        break;
-    case PN_SESSION_REMOTE_CLOSE:
-        session_closed(connection, pn_event_session(event));
-        break;
-    case PN_LINK_REMOTE_OPEN:
-        amqp_link_attach(connection, pn_event_link(event));
-        break;
-    case PN_LINK_REMOTE_CLOSE:
-    case PN_LINK_REMOTE_DETACH:
-        amqp_link_detached(connection, pn_event_link(event));
-        break;
-    case PN_LINK_FLOW:
-        amqp_link_flow(pn_event_link(event));
-        break;
-    case PN_DELIVERY:
-        amqp_link_delivery(connection, pn_event_delivery(event));
-        break;
-    default:
-        break;
-    }
-}
-
-static void dispatch(struct amqp_connection *connection, pn_event_t *event)
-{
-    switch (pn_event_type(event)) {
-    case PN_CONNECTION_REMOTE_CLOSE:
-        release_links(connection);
-        pn_connection_close(connection->driver.connection);
-        amqp_connection_drain(connection);
-        amqp_connection_move(connection, CONNECTION_GONE, "closed by the peer");
-        break;
-    case PN_TRANSPORT_ERROR:
-        transport_error(connection, connection->driver.transport);
-        break;
-    case PN_TRANSPORT_CLOSED:
-        amqp_connection_move(connection, CONNECTION_GONE, "closed");
-        break;
-    default:
-        if (connection->state == CONNECTION_SERVING) {
-            dispatch_while_serving(connection, event);
-        }
-        break;
-    }
-}
-
-static void dispatch_all(struct amqp_connection *connection)
-{
-    pn_event_t *event;
-    while (connection->state != CONNECTION_GONE && !amqp_connection_is_held(connection) &&
-           (event = pn_connection_driver_next_event(&connection->driver))) {
-        dispatch(connection, event);
-    }
-}
-
 /* ---- one round ---- */
 
 /* Reads, acts, writes; frees the connection when its time has come. Only the callbacks of the
  * stream and the timers call this, and nothing after it. */
 static void run(struct amqp_connection *connection)
 {
-    dispatch_all(connection);
+    amqp_connection_dispatch(connection);
     while (connection->state != CONNECTION_GONE && !stream_output_is_full(connection->stream) &&
            !amqp_connection_is_held(connection) &&
            !pn_connection_driver_read_closed(&connection->driver) && feed(connection)) {
-        dispatch_all(connection);
+        amqp_connection_dispatch(connection);
         amqp_connection_drain(connection);
     }
     if (connection->stream_has_ended) {
         pn_connection_driver_read_close(&connection->driver);
-        dispatch_all(connection);
+        amqp_connection_dispatch(connection);
         amqp_connection_move(connection, CONNECTION_GONE, "connection lost");
     }
     if (connection->state != CONNECTION_GONE) {
         amqp_connection_drain(connection);
-        dispatch_all(connection);
+        amqp_connection_dispatch(connection);
         watch_output(connection);
     }
     if (connection->state == CONNECTION_GONE) {

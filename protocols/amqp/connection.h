@@ -125,9 +125,6 @@ void amqp_connection_close(
 /* Ends it with a TCP reset, soon; nothing more is read. */
 void amqp_connection_drop(struct amqp_connection *connection, const char *reason);
 
-/* The peer's open: answers it. */
-void amqp_connection_remote_open(struct amqp_connection *connection);
-
 static inline bool amqp_connection_is_held(const struct amqp_connection *connection)
 {
     return connection->held.kind != HELD_NOTHING && connection->state == CONNECTION_SERVING;
@@ -138,6 +135,17 @@ void amqp_connection_flush_soon(struct amqp_connection *connection);
 
 /* Writes it now: what is said afterwards comes after it. */
 void amqp_connection_drain(struct amqp_connection *connection);
+
+/* Its links are over, as far as the hub goes; nothing is said to the peer. */
+void amqp_connection_release_links(struct amqp_connection *connection);
+
+/* ---- Proton's events, in connection_events.c ---- */
+
+/* Does what the engine has reported, until there is no more or a delay holds it up. */
+void amqp_connection_dispatch(struct amqp_connection *connection);
+
+/* The peer's open: answers it. */
+void amqp_connection_remote_open(struct amqp_connection *connection);
 
 /* ---- time, in connection_time.c ---- */
 
