@@ -285,6 +285,10 @@ public abstract class DeviceSuite {
                 assertEquals("21.5", told.getAsJsonObject("body").get("text").getAsString());
                 return "ok";
             }));
+            tests.add(flow("file upload", transport, Credential.KEY, client -> {
+                client.open(Verdict.COMPLETE);
+                return client.device.upload();
+            }));
             if (transport == Transport.HTTPS) { // has neither twin nor methods
                 continue;
             }

@@ -52,6 +52,9 @@ public interface Sdk {
         void report(String name, Object value) throws Exception;
 
         void subscribeToMethods() throws Exception;
+
+        /** Asks where to put a file. Gives the name of the outcome. */
+        String upload() throws Exception;
     }
 
     interface Service extends AutoCloseable {

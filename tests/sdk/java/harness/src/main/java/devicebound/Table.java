@@ -47,7 +47,7 @@ public final class Table {
             cells.put(column.toString(), "FAILED");
             String outcome = cell.run();
             cells.put(column.toString(), outcome);
-            assertEquals(wanted(row, column.toString()), outcome);
+            assertEquals(wanted(row, column.toString()), outcome, row + ", " + column);
         });
     }
 

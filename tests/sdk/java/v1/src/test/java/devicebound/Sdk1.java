@@ -1,5 +1,6 @@
 package devicebound;
 
+import com.microsoft.azure.sdk.iot.deps.serializer.FileUploadSasUriRequest;
 import com.microsoft.azure.sdk.iot.device.ClientOptions;
 import com.microsoft.azure.sdk.iot.device.DeviceClient;
 import com.microsoft.azure.sdk.iot.device.DeviceTwin.DeviceMethodData;
@@ -19,6 +20,7 @@ import com.microsoft.azure.sdk.iot.service.IotHubServiceClientProtocol;
 import com.microsoft.azure.sdk.iot.service.Message;
 import com.microsoft.azure.sdk.iot.service.ServiceClient;
 import com.microsoft.azure.sdk.iot.service.ServiceClientOptions;
+import java.io.IOException;
 import java.util.Date;
 import java.util.HashMap;
 import java.util.List;
@@ -132,6 +134,16 @@ final class Sdk1 implements Sdk {
             client.subscribeToDeviceMethod((name, payload, context) -> new DeviceMethodData(200, "{}"), null,
                 (status, context) -> outcome.put(spoken(status)), null);
             require("OK", outcome.take());
+        }
+
+        @Override
+        public String upload() throws Exception {
+            try {
+                client.getFileUploadSasUri(new FileUploadSasUriRequest("file"));
+            } catch (IOException refused) {
+                return refused.getCause().getClass().getSimpleName();
+            }
+            return "OK";
         }
 
         private static void require(String wanted, String got) {

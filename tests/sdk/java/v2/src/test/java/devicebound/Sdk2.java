@@ -2,6 +2,7 @@ package devicebound;
 
 import com.microsoft.azure.sdk.iot.device.ClientOptions;
 import com.microsoft.azure.sdk.iot.device.DeviceClient;
+import com.microsoft.azure.sdk.iot.device.FileUploadSasUriRequest;
 import com.microsoft.azure.sdk.iot.device.IotHubClientProtocol;
 import com.microsoft.azure.sdk.iot.device.IotHubMessageResult;
 import com.microsoft.azure.sdk.iot.device.IotHubStatusCode;
@@ -118,6 +119,16 @@ final class Sdk2 implements Sdk {
         @Override
         public void subscribeToMethods() throws Exception {
             client.subscribeToMethods((name, payload, context) -> new DirectMethodResponse(200, null), null);
+        }
+
+        @Override
+        public String upload() {
+            try {
+                client.getFileUploadSasUri(new FileUploadSasUriRequest("file"));
+            } catch (IotHubClientException refused) {
+                return refused.getStatusCode().name();
+            }
+            return "OK";
         }
 
         @Override
