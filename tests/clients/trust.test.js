@@ -80,6 +80,7 @@ const CLIENTS = {
     needs: 'keytool',
     commands: ([keytool, java]) => [`${JAVA} ${keytool} && ${java} Trust.java`, `${JAVA} java Trust.java`],
   },
+  'Java, SDKs before 2.0': { reason: 'run by tests/sdk/java' },
   Go: { needs: 'go', commands: ([variable]) => [`${GO} ${variable} go run trust.go`, `${GO} go run trust.go`] },
   '.NET': { reason: 'after its documentation' },
   C: { reason: 'after its documentation' },
