@@ -2,6 +2,11 @@
 
 static int64_t passed_us;
 
+void fake_machine_reset(void)
+{
+    passed_us = 0;
+}
+
 void fake_machine_advance(int64_t ms)
 {
     passed_us += ms * 1000;

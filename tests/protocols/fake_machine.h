@@ -7,6 +7,7 @@
 
 #include "store/clock.h"
 
+void fake_machine_reset(void); /* as it was at first */
 void fake_machine_advance(int64_t ms);
 
 #endif

@@ -153,13 +153,19 @@ static void open_server(unsigned idle_seconds)
     peer = join();
 }
 
-static void close_server(void)
+/* What is left once the server is gone. */
+static void close_bench(void)
 {
-    http_server_free(server);
     ck_assert(peer_is_closed(peer));
     ck_assert_uint_eq(connected, disconnected);
     peer_free(peer);
     loop_free(bench.loop);
+}
+
+static void close_server(void)
+{
+    http_server_free(server);
+    close_bench();
 }
 
 static bool is_closed(void *context)
@@ -341,10 +347,12 @@ START_TEST(test_connections_beyond_the_bound_are_closed)
     ck_assert(!peer_is_closed(more[1]));
     ck_assert(peer_is_closed(more[2]));
     answer_check_status(peer_ask(peer, "GET /nothing" HOST "\r\n"), 204);
-    close_server();
+    http_server_free(server);
     for (int i = 0; i < 3; i++) {
+        ck_assert(peer_is_closed(more[i]));
         peer_free(more[i]);
     }
+    close_bench();
 }
 END_TEST
 
@@ -497,9 +505,10 @@ START_TEST(test_stalled_peers_do_not_spin_the_loop)
     bench_run_for(&bench, 100);
     ck_assert_uint_lt(turns, 10);
     give(held, 200, "");
-    close_server();
+    http_server_free(server);
     peer_free(half);
     peer_free(waiting);
+    close_bench();
 }
 END_TEST
 

@@ -55,6 +55,7 @@ static void close_rooms(struct mqtt_fixture *f)
 void mqtt_fixture_open(struct mqtt_fixture *f, bool on_disk)
 {
     log_set_level(LOG_ERROR);
+    fake_machine_reset();
     *f = (struct mqtt_fixture){.options = mqtt_options_default()};
     fixture_open(&f->store, on_disk);
     give_key(f, "d1");
