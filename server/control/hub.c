@@ -119,17 +119,21 @@ static json_t *shape_settings(const struct control_source *source)
     return shape;
 }
 
+/* The batches of feedback lie in a queue too, and are no messages to devices. */
 static json_t *shape_counts(const struct control *control)
 {
     struct hub *hub = control->hub;
     struct queue_totals totals = queues_get_totals(hub_queues(hub));
+    struct queue_counts batches = queue_get_counts(feedback_queue(hub_feedback(hub)));
     json_t *shape = json_object();
     json_object_set_new(
         shape, "devices", json_integer((json_int_t)identity_count(hub_identities(hub))));
     json_object_set_new(
         shape, "connections", json_integer((json_int_t)sessions_count(control->options.sessions)));
-    json_object_set_new(shape, "enqueued", json_integer((json_int_t)totals.enqueued_now));
-    json_object_set_new(shape, "invisible", json_integer((json_int_t)totals.invisible_now));
+    size_t enqueued = totals.enqueued_now - batches.enqueued;
+    size_t invisible = totals.invisible_now - batches.invisible;
+    json_object_set_new(shape, "enqueued", json_integer((json_int_t)enqueued));
+    json_object_set_new(shape, "invisible", json_integer((json_int_t)invisible));
     json_object_set_new(
         shape, "feedbackPending", json_integer((json_int_t)feedback_pending(hub_feedback(hub))));
     json_object_set_new(

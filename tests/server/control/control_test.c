@@ -384,6 +384,23 @@ START_TEST(test_feedback_is_shown_and_not_taken)
 }
 END_TEST
 
+START_TEST(test_the_hub_counts_messages_of_devices_and_no_feedback)
+{
+    begin();
+    end_message("m1");
+    act(200, "POST", V1 "/feedback/flush", NULL);
+    act(201, "POST", V1 "/devices/d1/messages", "{}");
+    act(201, "POST", V1 "/devices/d1/messages", "{}");
+    act(200, "POST", V1 "/devices/d1/receive", NULL);
+    json_t *hub = ask(200, "GET", V1 "/hub", NULL);
+    const json_t *counts = json_object_get(hub, "counts");
+    ck_assert_int_eq(number(counts, "enqueued"), 1);
+    ck_assert_int_eq(number(counts, "invisible"), 1);
+    json_decref(hub);
+    finish();
+}
+END_TEST
+
 START_TEST(test_feedback_goes_page_by_page)
 {
     char query[40];
@@ -576,6 +593,7 @@ SUITE_MAIN("control", test_health_readiness_and_ca_are_told, test_the_hub_shows_
     test_lists_go_page_by_page, test_a_message_is_sent_and_shown,
     test_a_message_that_cannot_be_is_refused, test_a_device_is_played,
     test_a_purge_and_a_flush_tell_their_count, test_feedback_is_shown_and_not_taken,
-    test_feedback_goes_page_by_page, test_telemetry_is_shown, test_telemetry_goes_page_by_page,
-    test_the_journal_is_filtered, test_a_wait_ends_with_its_last_entry,
-    test_a_wait_that_is_over_tells_what_it_saw, test_connections_are_listed_and_dropped)
+    test_the_hub_counts_messages_of_devices_and_no_feedback, test_feedback_goes_page_by_page,
+    test_telemetry_is_shown, test_telemetry_goes_page_by_page, test_the_journal_is_filtered,
+    test_a_wait_ends_with_its_last_entry, test_a_wait_that_is_over_tells_what_it_saw,
+    test_connections_are_listed_and_dropped)
